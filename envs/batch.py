@@ -1,0 +1,253 @@
+"""A batch of worlds: the one place where kernels, scenes and chance come together.
+
+The single environments are batches of one; the vectorized ones are batches of many. Neither adds
+anything to what happens here, hence the same seeds give the same bits in both.
+"""
+
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from math import radians
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+
+from neurobot.compiled import cores
+from neurobot.envs.maps import open_worlds
+from neurobot.envs.scene import Scene
+from neurobot.envs.sensors import fan, feel_rows, lens, make_beams, picture_rows, scan_rows
+from neurobot.envs.settings import Settings, one_of
+from neurobot.envs.tasks import GOAL_RANGE_M, OUTCOMES, RUNNING, Results, Task, step_rows
+from neurobot.envs.world import ROBOTS, Array, blank_state, clearance, make_clock
+from neurobot.loop import Body
+
+DEFAULT_ROBOT = "jackal"
+DEFAULT_LIMIT_S = 60.0
+RESET_OPTIONS = ("world", "difficulty", "start", "goal")
+ROWS_PER_THREAD = 64  # fewer are not worth another thread
+
+# Wheel commands (left, right) of the discrete actions.
+MOVES = {
+    "forward": (1.0, 1.0),
+    "forward left": (0.5, 1.0),
+    "forward right": (1.0, 0.5),
+    "spin left": (-0.4, 0.4),
+    "spin right": (0.4, -0.4),
+    "backward": (-0.5, -0.5),
+    "stop": (0.0, 0.0),
+}
+
+
+class Batch:
+    """So many worlds of one task, stepped together."""
+
+    def __init__(self, count: int, has_goal: bool, settings: Settings) -> None:
+        self.count = count
+        self.settings = settings
+        self.worlds = open_worlds(settings.scenario)
+        self.robot_name = settings.robot or self.worlds.robot or DEFAULT_ROBOT
+        self.robot = ROBOTS[self.robot_name]
+        self.clock = make_clock(settings.control_period_s, settings.substep_s)
+        step_m = self.robot.max_speed_mps * settings.substep_s
+        if step_m > self.robot.inscribed_m:
+            raise ValueError(
+                f"substep_s={settings.substep_s}: at {self.robot.max_speed_mps} m/s the robot would "
+                f"move {step_m} m between two contact tests; allowed: {self.robot.inscribed_m} m"
+            )
+        self.task = Task(has_goal, settings.ground_m2)
+        self._build_sensor()
+        self.moves = np.array(list(MOVES.values()))
+        self.state = blank_state(count, 0, 0)
+        self.scenes: list[Scene | None] = [None] * count
+        self.results = Results(
+            np.zeros((count, 2), np.float32),
+            np.zeros((count, 2), np.float32),
+            np.zeros(count),
+            np.zeros(count, np.int8),
+        )
+        self.at_once = np.zeros(count, np.int64)
+        self.powered = np.ones(count, np.bool_)
+        threads = min(cores(), count // ROWS_PER_THREAD)
+        self.pool = ThreadPoolExecutor(threads) if threads > 1 else None
+        self.shares = np.array_split(np.arange(count), max(threads, 1))
+
+    def _build_sensor(self) -> None:
+        settings, robot = self.settings, self.robot
+        range_m = settings.lidar_range_m or robot.lidar_range_m
+        if settings.sensor == "camera":
+            directions = lens(settings.camera_columns)
+            shape: tuple[int, ...] = (settings.camera_rows, settings.camera_columns, 1)
+            self.readings: Array = np.zeros((self.count, *shape), np.uint8)
+            space = spaces.Box(0, 255, shape, np.uint8)
+        else:
+            angle = settings.field_of_view_deg
+            directions = fan(settings.beams, radians(angle) if angle else robot.field_of_view_rad)
+            self.readings = np.zeros((self.count, settings.beams), np.float32)
+            space = spaces.Box(0.0, range_m, (settings.beams,), np.float32)
+        self.beams = make_beams(
+            directions,
+            dead=settings.dead_beams,
+            range_m=range_m,
+            noise=settings.noise,
+            dropout=settings.dropout,
+        )
+        self.scratch = np.zeros((self.count, len(directions)))
+        most_yaw = 2 * robot.max_speed_mps / robot.track_m
+        velocity_top = np.array([robot.max_speed_mps, most_yaw], np.float32)
+        known: dict[str, spaces.Space[Any]] = {
+            settings.sensor: space,
+            "velocity": spaces.Box(-velocity_top, velocity_top, dtype=np.float32),
+        }
+        if self.task.has_goal:
+            known["goal"] = spaces.Box(-GOAL_RANGE_M, GOAL_RANGE_M, (2,), np.float32)
+        self.observation_space = spaces.Dict(known)
+        self.action_space: spaces.Space[Any] = (
+            spaces.Discrete(len(MOVES))
+            if settings.action == "discrete"
+            else spaces.Box(-1.0, 1.0, (2,), np.float32)
+        )
+
+    @property
+    def body(self) -> Body:
+        """What a controller may know of the robot that it drives."""
+        robot = self.robot
+        return Body(
+            beam_cos=self.beams.cos,
+            beam_sin=self.beams.sin,
+            range_m=self.beams.range_m,
+            half_length_m=robot.half_length_m + robot.rounding_m,
+            half_width_m=robot.half_width_m + robot.rounding_m,
+            track_m=robot.track_m,
+            max_speed_mps=robot.max_speed_mps,
+            max_yaw_rate_radps=robot.max_yaw_rate_radps,
+            acceleration_mps2=robot.acceleration_mps2,
+            control_s=self.clock.control_s,
+        )
+
+    def reset(self, i: int, rng: np.random.Generator, options: Mapping[str, Any] | None) -> None:
+        """Put a new world into row i, drawn from rng."""
+        given = dict(options or {})
+        for key in given:
+            one_of("reset option", key, RESET_OPTIONS)
+        difficulty = float(given.get("difficulty", self.settings.difficulty))
+        if not 0 <= difficulty <= 1:
+            raise ValueError(f"reset option difficulty={difficulty} must lie in 0..1")
+        scene = self.worlds.draw(rng, difficulty, self.robot, given.get("world"))
+        if "start" in given:
+            scene = replace(scene, start=numbers("start", given["start"], 3))
+        if "goal" in given:
+            scene = replace(scene, goal=numbers("goal", given["goal"], 2))
+        if scene.clearance_at(scene.start, self.robot) <= 0:
+            raise ValueError(
+                f"scenario {self.settings.scenario!r}: the {self.robot_name} at its start "
+                f"{scene.start} touches an obstacle"
+            )
+        if self.settings.time_limit_s is not None:
+            scene = replace(scene, time_limit_s=self.settings.time_limit_s)
+        self._make_room(len(scene.discs), len(scene.edges))
+        scene.put(i, self.state, self.clock, DEFAULT_LIMIT_S)
+        self.scenes[i] = scene
+        self.state.key[i] = rng.integers(2**63, dtype=np.uint64)
+        self.state.clearance_m[i] = clearance(i, self.state, self.robot, 5.0)
+        self.results.outcome[i] = RUNNING
+        self.sense(np.array([i]))
+
+    def _make_room(self, discs: int, segments: int) -> None:
+        """Grow the padding of the obstacle arrays where a scene holds more than fits."""
+        state = self.state
+        grown = {}
+        for name, needed in (("discs", discs), ("segments", segments)):
+            old = getattr(state, name)
+            if needed > old.shape[1]:
+                new = np.zeros((self.count, needed, old.shape[2]))
+                new[:, : old.shape[1]] = old
+                grown[name] = new
+        self.state = state._replace(**grown)
+
+    def commands(self, actions: Array) -> Array:
+        """Turn a batch of actions of the action space into wheel commands, (E, 2) float64."""
+        if self.settings.action == "discrete":
+            chosen = np.asarray(actions)
+            if chosen.min() < 0 or chosen.max() >= len(MOVES):
+                raise ValueError(f"action {chosen} is not in 0..{len(MOVES) - 1}")
+            return np.asarray(self.moves[chosen])
+        wheels = np.ascontiguousarray(actions, np.float64)
+        if wheels.shape != (self.count, 2):
+            raise ValueError(f"action: shape {wheels.shape[1:]} found, (2,) wheel commands allowed")
+        if not np.isfinite(wheels).all():
+            raise ValueError(f"action {wheels.tolist()} is not finite; wheel commands lie in -1..1")
+        return wheels
+
+    def step(
+        self,
+        commands: Array,
+        rows: Array | None = None,
+        switch: Array | None = None,
+        powered: Array | None = None,
+    ) -> None:
+        """Take one control step in some rows (all, if none are named), and sense."""
+        switch = self.at_once if switch is None else switch
+        powered = self.powered if powered is None else powered
+
+        def work(share: Array) -> None:
+            step_rows(
+                share, self.state, self.robot, self.clock, self.task, commands, switch, powered,
+                self.results,
+            )  # fmt: skip
+            self.sense(share)
+
+        self._share(work, rows)
+
+    def _share(self, work: Any, rows: Array | None) -> None:
+        """Do work over rows, in threads where there are many: rows do not touch each other."""
+        if rows is not None:
+            work(rows)
+        elif self.pool is None:
+            work(self.shares[0])
+        else:
+            list(self.pool.map(work, self.shares))
+
+    def sense(self, rows: Array) -> None:
+        """Write the observations of some rows."""
+        look = picture_rows if self.settings.sensor == "camera" else scan_rows
+        look(rows, self.state, self.beams, self.scratch, self.readings)
+        feel_rows(
+            rows, self.state, self.robot, self.results.velocity, self.results.goal, GOAL_RANGE_M
+        )
+
+    def observation(self, index: Any = slice(None)) -> dict[str, Array]:
+        """Copy the observations of one row or of all."""
+        seen = {
+            self.settings.sensor: self.readings[index].copy(),
+            "velocity": self.results.velocity[index].copy(),
+        }
+        if self.task.has_goal:
+            seen["goal"] = self.results.goal[index].copy()
+        return seen
+
+    def info(self, i: int) -> dict[str, Any]:
+        """Tell where the robot of row i is and how it fares."""
+        state = self.state
+        return {
+            "outcome": OUTCOMES[self.results.outcome[i]],
+            "pose": state.pose[i].copy(),
+            "clearance_m": float(state.clearance_m[i]),
+            "path_m": float(state.path_m[i]),
+            "ground_m2": int(state.ground[i]),
+        }
+
+    def close(self) -> None:
+        """Let the threads go."""
+        if self.pool is not None:
+            self.pool.shutdown()
+            self.pool = None
+            self.shares = [np.arange(self.count)]
+
+
+def numbers(name: str, value: Any, count: int) -> tuple[Any, ...]:
+    """Read so many finite numbers from a reset option."""
+    array = np.asarray(value, dtype=np.float64)
+    if array.shape != (count,) or not np.isfinite(array).all():
+        raise ValueError(f"reset option {name}={value!r} must be {count} finite numbers")
+    return tuple(array.tolist())

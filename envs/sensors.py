@@ -1,0 +1,187 @@
+"""What the robot perceives: a scanning range finder and a grey camera, from one ray caster.
+
+Both look from the robot's centre. Noise is a function of the episode's key, the step and the beam
+(`neurobot.chance`), so it does not depend on how environments are batched.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from neurobot.chance import gauss, uniform
+from neurobot.compiled import kernel
+from neurobot.envs.geometry import ray_to_disc, ray_to_segment, sincos
+from neurobot.envs.world import RADIUS, Array, Floats, Robot, State, X, Y
+
+NOISE_STREAM = 1
+DROPOUT_STREAM = 2
+GREY_STREAM = 3
+CAMERA_HEIGHT_M = 0.3  # assumed
+OBSTACLE_HEIGHT_M = 1.0  # assumed: a 2D world has no heights
+CAMERA_HALF_VIEW = math.sqrt(3)  # tangent of half the field of view, 120 degrees
+SKY, FLOOR, NEAR_GREY, FAR_GREY = 230.0, 120.0, 20.0, 200.0
+
+
+class Beams(NamedTuple):
+    """Rays from the robot's centre and what is wrong with them."""
+
+    cos: Floats  # (B,) directions in the robot's frame, from right to left
+    sin: Floats  # (B,)
+    dead: Array  # (B,) bool: never sees anything
+    range_m: float
+    noise: float  # standard deviation: metres of a beam, grey levels of a camera
+    dropout: float  # probability that a beam (or camera column) sees nothing in one scan
+
+
+def fan(count: int, field_of_view_rad: float) -> Floats:
+    """Unit vectors (count, 2) of beams spread evenly from the right to the left."""
+    share = np.arange(count) / max(count - 1, 1) - (0.5 if count > 1 else 0.0)
+    return np.array([sincos(field_of_view_rad * s)[::-1] for s in share])
+
+
+def lens(columns: int) -> Floats:
+    """Unit vectors (columns, 2) through a pinhole camera's columns, left to right as in a picture."""
+    offsets = CAMERA_HALF_VIEW * (1.0 - (2 * np.arange(columns) + 1) / columns)
+    rays = np.column_stack([np.ones(columns), offsets])
+    return np.asarray(rays / np.sqrt(1.0 + offsets * offsets)[:, None])
+
+
+def make_beams(
+    directions: Floats, *, dead: Sequence[int], range_m: float, noise: float, dropout: float
+) -> Beams:
+    """Point beams along unit vectors (B, 2); `dead` are the positions of those that see nothing."""
+    count = len(directions)
+    if not range_m > 0:
+        raise ValueError(f"lidar_range_m={range_m} must be above 0")
+    if not noise >= 0:
+        raise ValueError(f"noise={noise} must be 0 or more")
+    if not 0 <= dropout <= 1:
+        raise ValueError(f"dropout={dropout} must lie in 0..1")
+    faulty = np.zeros(count, np.bool_)
+    for k in dead:
+        if not 0 <= k < count:
+            raise ValueError(f"dead_beams: there is no beam {k}; known: 0..{count - 1}")
+        faulty[k] = True
+    cos, sin = (np.ascontiguousarray(directions[:, axis]) for axis in (0, 1))
+    return Beams(cos, sin, faulty, float(range_m), float(noise), float(dropout))
+
+
+@kernel
+def cast(i: int, state: State, beams: Beams, distance_m: Floats) -> None:
+    """Measure the true distance along each beam into distance_m (B,), at most range_m."""
+    count = beams.cos.shape[0]
+    x, y = state.pose[i, 0], state.pose[i, 1]
+    sin, cos = sincos(state.pose[i, 2])
+    for b in range(count):
+        distance_m[b] = beams.range_m
+    # The inner loops run over beams, where each lane writes its own element: they vectorize.
+    for k in range(state.disc_count[i]):
+        dx, dy = state.discs[i, k, X] - x, state.discs[i, k, Y] - y
+        radius = state.discs[i, k, RADIUS]
+        if dx * dx + dy * dy < (beams.range_m + radius) * (beams.range_m + radius):
+            ahead, left = dx * cos + dy * sin, dy * cos - dx * sin
+            for b in range(count):
+                hit = ray_to_disc(ahead, left, beams.cos[b], beams.sin[b], radius)
+                distance_m[b] = min(distance_m[b], hit)
+    for k in range(state.segment_count[i]):
+        dx, dy = state.segments[i, k, 0] - x, state.segments[i, k, 1] - y
+        ex, ey = state.segments[i, k, 2], state.segments[i, k, 3]
+        reach = beams.range_m + math.sqrt(ex * ex + ey * ey)
+        if dx * dx + dy * dy < reach * reach:
+            ahead, left = dx * cos + dy * sin, dy * cos - dx * sin
+            along, across = ex * cos + ey * sin, ey * cos - ex * sin
+            for b in range(count):
+                hit = ray_to_segment(ahead, left, along, across, beams.cos[b], beams.sin[b])
+                distance_m[b] = min(distance_m[b], hit)
+
+
+@kernel
+def blind(i: int, b: int, state: State, beams: Beams) -> bool:
+    """Whether a beam sees nothing in this scan."""
+    if beams.dead[b]:
+        return True
+    if beams.dropout == 0.0:
+        return False
+    counter = state.steps[i] * beams.cos.shape[0] + b
+    return uniform(state.key[i], DROPOUT_STREAM, counter) < beams.dropout
+
+
+@kernel
+def scan(i: int, state: State, beams: Beams, scratch: Floats, out: Array) -> None:
+    """Write the readings of the range finder, (B,) float32 metres; range_m where nothing is."""
+    cast(i, state, beams, scratch)
+    count = beams.cos.shape[0]
+    for b in range(count):
+        reading = scratch[b]
+        if beams.noise > 0.0 and reading < beams.range_m:
+            reading += beams.noise * gauss(state.key[i], NOISE_STREAM, state.steps[i] * count + b)
+        if blind(i, b, state, beams):
+            reading = beams.range_m
+        out[b] = min(max(reading, 0.0), beams.range_m)
+
+
+@kernel
+def picture(i: int, state: State, beams: Beams, scratch: Floats, out: Array) -> None:
+    """Draw the view as columns into out (rows, columns, 1) uint8: sky, obstacle, floor.
+
+    Obstacles darken as they come nearer; a blind column shows no obstacle.
+    """
+    cast(i, state, beams, scratch)
+    rows, columns = out.shape[0], out.shape[1]
+    focal = 0.5 * columns / CAMERA_HALF_VIEW
+    for b in range(columns):
+        distance = scratch[b]
+        seen = distance < beams.range_m and not blind(i, b, state, beams)
+        depth = max(distance * beams.cos[b], 1e-3)
+        top = 0.5 * rows - focal * (OBSTACLE_HEIGHT_M - CAMERA_HEIGHT_M) / depth
+        bottom = 0.5 * rows + focal * CAMERA_HEIGHT_M / depth
+        shade = NEAR_GREY + (FAR_GREY - NEAR_GREY) * distance / beams.range_m
+        for r in range(rows):
+            middle = r + 0.5
+            if seen and top <= middle <= bottom:
+                grey = shade
+            else:
+                grey = SKY if middle < 0.5 * rows else FLOOR
+            if beams.noise > 0.0:
+                counter = (state.steps[i] * rows + r) * columns + b
+                grey += beams.noise * gauss(state.key[i], GREY_STREAM, counter)
+            out[r, b, 0] = np.uint8(min(max(math.floor(grey + 0.5), 0.0), 255.0))
+
+
+@kernel
+def feel(i: int, state: State, robot: Robot, velocity: Array, goal: Array, goal_range: float) -> None:
+    """Write the robot's own velocity and where the goal lies in its frame."""
+    left, right = state.wheels[i, 0], state.wheels[i, 1]
+    velocity[i, 0] = 0.5 * (left + right)
+    velocity[i, 1] = (right - left) / robot.track_m
+    dx, dy = state.goal[i, 0] - state.pose[i, 0], state.goal[i, 1] - state.pose[i, 1]
+    sin, cos = sincos(state.pose[i, 2])
+    distance = math.sqrt(dx * dx + dy * dy)
+    shrink = goal_range / distance if distance > goal_range else 1.0
+    goal[i, 0] = shrink * (dx * cos + dy * sin)
+    goal[i, 1] = shrink * (dy * cos - dx * sin)
+
+
+@kernel
+def scan_rows(rows: Array, state: State, beams: Beams, scratch: Floats, out: Array) -> None:
+    """Scan in each of the given rows; scratch (E, B), out (E, B)."""
+    for i in rows:
+        scan(i, state, beams, scratch[i], out[i])
+
+
+@kernel
+def picture_rows(rows: Array, state: State, beams: Beams, scratch: Floats, out: Array) -> None:
+    """Take a picture in each of the given rows; scratch (E, B), out (E, rows, B, 1)."""
+    for i in rows:
+        picture(i, state, beams, scratch[i], out[i])
+
+
+@kernel
+def feel_rows(
+    rows: Array, state: State, robot: Robot, velocity: Array, goal: Array, goal_range: float
+) -> None:
+    """Feel in each of the given rows."""
+    for i in rows:
+        feel(i, state, robot, velocity, goal, goal_range)
