@@ -10,15 +10,18 @@ from neurobot.envs.batch import Batch
 from neurobot.envs.scene import Scene
 from neurobot.envs.settings import make_settings
 from neurobot.envs.tasks import COLLISION, RUNNING, SUCCESS, TIMEOUT
+from neurobot.envs.world import Array
 from neurobot.loop import Body, Observation
 
 RENDER_MODES = ("human", "rgb_array")
 
 
-def ends(outcome: int, has_goal: bool) -> tuple[bool, bool]:
-    """Translate an outcome to Gymnasium's (terminated, truncated)."""
-    by_time = outcome == TIMEOUT or (outcome == SUCCESS and not has_goal)
-    return outcome in (COLLISION, SUCCESS) and not by_time, by_time
+def ends(outcome: Array, has_goal: bool) -> tuple[Array, Array]:
+    """Translate outcomes (E,) to Gymnasium's (terminated, truncated)."""
+    by_time = outcome == TIMEOUT
+    if not has_goal:
+        by_time |= outcome == SUCCESS
+    return (outcome != RUNNING) & ~by_time, by_time
 
 
 class AvoidanceEnv(gym.Env[Observation, Any]):
@@ -141,12 +144,12 @@ class AvoidanceEnv(gym.Env[Observation, Any]):
         self._schedule = (0, True)
         batch.step(batch.commands(np.asarray(action)[None]))
         if self.render_mode is not None:
-            self._trail.append((batch.state.pose[0, 0], batch.state.pose[0, 1]))
+            self._trail.append((batch.state.rows["x"][0], batch.state.rows["y"][0]))
         if self.render_mode == "human":
             self.render()
-        terminated, truncated = ends(batch.results.outcome[0], self.has_goal)
+        terminated, truncated = ends(batch.results.outcome, self.has_goal)
         reward = float(batch.results.reward[0])
-        return batch.observation(0), reward, terminated, truncated, batch.info(0)
+        return batch.observation(0), reward, bool(terminated[0]), bool(truncated[0]), batch.info(0)
 
     def get_state(self) -> Any:
         """Return a snapshot from which `set_state` goes on, bit for bit."""
@@ -172,18 +175,19 @@ class AvoidanceEnv(gym.Env[Observation, Any]):
         if self._painter is None:
             self._painter = Painter(window=self.render_mode == "human")
         batch = self.batch
+        info, me = batch.info(0), batch.state.rows[0]
         frame = Frame(
             scene=self.scene,
             robot=batch.robot,
-            pose=batch.state.pose[0],
-            discs=batch.state.discs[0, : batch.state.disc_count[0]],
+            pose=info["pose"],
+            discs=batch.state.discs[0, : me["discs"]],
             beam_cos=batch.beams.cos,
             beam_sin=batch.beams.sin,
             distance_m=batch.scratch[0],
-            goal=batch.state.goal[0] if self.has_goal else None,
+            goal=np.array([me["goal_x"], me["goal_y"]]) if self.has_goal else None,
             trail=self._trail,
-            outcome=batch.info(0)["outcome"],
-            time_s=batch.state.steps[0] * batch.clock.control_s,
+            outcome=info["outcome"],
+            time_s=float(me["steps"]) * batch.clock.control_s,
         )
         if self.render_mode == "human":
             self._painter.show(frame, self.metadata["render_fps"])

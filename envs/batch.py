@@ -19,11 +19,12 @@ from neurobot.envs.scene import Scene
 from neurobot.envs.sensors import fan, feel_rows, lens, make_beams, picture_rows, scan_rows
 from neurobot.envs.settings import Settings, one_of
 from neurobot.envs.tasks import GOAL_RANGE_M, OUTCOMES, RUNNING, Results, Task, step_rows
-from neurobot.envs.world import ROBOTS, Array, blank_state, clearance, make_clock
+from neurobot.envs.world import ROBOTS, Array, blank_state, make_clock
 from neurobot.loop import Body
 
 DEFAULT_ROBOT = "jackal"
 DEFAULT_LIMIT_S = 60.0
+OUTCOME_NAMES = np.array(OUTCOMES, dtype=object)
 RESET_OPTIONS = ("world", "difficulty", "start", "goal")
 ROWS_PER_THREAD = 64  # fewer are not worth another thread
 
@@ -138,7 +139,8 @@ class Batch:
             scene = replace(scene, start=numbers("start", given["start"], 3))
         if "goal" in given:
             scene = replace(scene, goal=numbers("goal", given["goal"], 2))
-        if scene.clearance_at(scene.start, self.robot) <= 0:
+        gap_m = scene.clearance_at(scene.start, self.robot)
+        if gap_m <= 0:
             raise ValueError(
                 f"scenario {self.settings.scenario!r}: the {self.robot_name} at its start "
                 f"{scene.start} touches an obstacle"
@@ -148,8 +150,8 @@ class Batch:
         self._make_room(len(scene.discs), len(scene.edges))
         scene.put(i, self.state, self.clock, DEFAULT_LIMIT_S)
         self.scenes[i] = scene
-        self.state.key[i] = rng.integers(2**63, dtype=np.uint64)
-        self.state.clearance_m[i] = clearance(i, self.state, self.robot, 5.0)
+        self.state.rows["key"][i] = rng.integers(2**63, dtype=np.uint64)
+        self.state.rows["gap"][i] = self.state.rows["clearance"][i] = gap_m
         self.results.outcome[i] = RUNNING
         self.sense(np.array([i]))
 
@@ -212,9 +214,8 @@ class Batch:
         """Write the observations of some rows."""
         look = picture_rows if self.settings.sensor == "camera" else scan_rows
         look(rows, self.state, self.beams, self.scratch, self.readings)
-        feel_rows(
-            rows, self.state, self.robot, self.results.velocity, self.results.goal, GOAL_RANGE_M
-        )
+        velocity, goal = self.results.velocity, self.results.goal
+        feel_rows(rows, self.state.rows, self.robot.track_m, GOAL_RANGE_M, velocity, goal)
 
     def observation(self, index: Any = slice(None)) -> dict[str, Array]:
         """Copy the observations of one row or of all."""
@@ -228,13 +229,24 @@ class Batch:
 
     def info(self, i: int) -> dict[str, Any]:
         """Tell where the robot of row i is and how it fares."""
-        state = self.state
+        me = self.state.rows[i]
         return {
             "outcome": OUTCOMES[self.results.outcome[i]],
-            "pose": state.pose[i].copy(),
-            "clearance_m": float(state.clearance_m[i]),
-            "path_m": float(state.path_m[i]),
-            "ground_m2": int(state.ground[i]),
+            "pose": np.array([me["x"], me["y"], me["heading"]]),
+            "clearance_m": float(me["clearance"]),
+            "path_m": float(me["path"]),
+            "ground_m2": int(me["ground"]),
+        }
+
+    def infos(self) -> dict[str, Any]:
+        """Tell the same of all rows, as arrays over rows."""
+        rows = self.state.rows
+        return {
+            "outcome": OUTCOME_NAMES[self.results.outcome],
+            "pose": np.column_stack([rows["x"], rows["y"], rows["heading"]]),
+            "clearance_m": rows["clearance"].copy(),
+            "path_m": rows["path"].copy(),
+            "ground_m2": rows["ground"].copy(),
         }
 
     def close(self) -> None:

@@ -1,7 +1,8 @@
 """Generated worlds: each scenario is a seeded generator with a difficulty from 0 to 1.
 
 Every generator leaves a way from start to goal for the robot's circumscribed disc among all that
-stands still (`planner.is_solvable`). Where discs move nobody can promise more: there, none of them
+stands still: `settle` draws both from one connected piece of free ground, `solvable` asks the
+planner. Where discs move nobody can promise more: there, none of them
 starts near the robot.
 """
 
@@ -21,6 +22,10 @@ TRIES = 200
 GRID_M = 0.2
 SIDE_M = 20.0
 START_GAP_M = 4.0  # no moving disc starts nearer to the robot
+
+class UnsolvableError(Exception):
+    """A draw left no way from start to goal."""
+
 
 Generator = Callable[[np.random.Generator, float, Robot], Scene]
 
@@ -64,7 +69,7 @@ def settle(scene: Scene, rng: np.random.Generator, robot: Robot, far_m: float) -
     sizes = np.bincount(regions.ravel())
     sizes[0] = 0
     if not sizes.any():
-        return scene
+        raise UnsolvableError
     cells = np.argwhere(regions == sizes.argmax())
     points = np.array(scene.bounds[:2]) + (cells[:, ::-1] + 0.5) * GRID_M
     start = points[rng.integers(len(points))]
@@ -74,6 +79,13 @@ def settle(scene: Scene, rng: np.random.Generator, robot: Robot, far_m: float) -
     choice = np.flatnonzero(distance_squared >= min(far_m**2, distance_squared.max()))
     goal = points[choice[rng.integers(len(choice))]]
     return replace(scene, start=(*start.tolist(), heading), goal=tuple(goal.tolist()))
+
+
+def solvable(scene: Scene, robot: Robot, cell_m: float) -> Scene:
+    """Return a scene with given start and goal, if there is a way between them."""
+    if not is_solvable(scene, robot, cell_m):
+        raise UnsolvableError
+    return scene
 
 
 def moving(
@@ -129,12 +141,13 @@ def corridor(rng: np.random.Generator, difficulty: float, robot: Robot) -> Scene
     last = (first + count // 2) % count
     heading = float(wrap(turns[first] + (1.0 if rng.integers(2) else -1.0) * math.pi / 2))
     low, high = walls.reshape(-1, 2).min(axis=0) - 1.0, walls.reshape(-1, 2).max(axis=0) + 1.0
-    return Scene(
+    scene = Scene(
         (*low.tolist(), *high.tolist()),
         start=(*centre[first].tolist(), heading),
         goal=tuple(centre[last].tolist()),
         walls=walls,
     )
+    return solvable(scene, robot, GRID_M)
 
 
 def rooms(rng: np.random.Generator, difficulty: float, robot: Robot) -> Scene:
@@ -183,7 +196,7 @@ def barn(rng: np.random.Generator, difficulty: float, robot: Robot) -> Scene:
     rows, columns = np.nonzero(filled)
     radii = np.full(len(rows), cell / 2)
     discs = np.column_stack([(columns + 0.5) * cell, 5.1 + (rows + 0.5) * cell, radii])
-    return Scene(
+    scene = Scene(
         (0.0, 0.0, count * cell, 14.0),
         start=(2.25, 3.0, math.pi / 2),
         goal=(2.25, 13.0),
@@ -192,6 +205,7 @@ def barn(rng: np.random.Generator, difficulty: float, robot: Robot) -> Scene:
         goal_tolerance_m=1.0,
         time_limit_s=100.0,
     )
+    return solvable(scene, robot, cell / 3)
 
 
 def crossing(rng: np.random.Generator, difficulty: float, robot: Robot) -> Scene:
@@ -221,11 +235,11 @@ SCENARIOS: dict[str, Generator] = {
 
 def generate(name: str, rng: np.random.Generator, difficulty: float, robot: Robot) -> Scene:
     """Draw a solvable world; each try that is not makes the next one a little easier."""
-    cell_m = 0.05 if name == "barn" else GRID_M
     for attempt in range(TRIES):
-        scene = SCENARIOS[name](rng, difficulty * (1.0 - attempt / TRIES), robot)
-        if is_solvable(scene, robot, cell_m):
-            return scene
+        try:
+            return SCENARIOS[name](rng, difficulty * (1.0 - attempt / TRIES), robot)
+        except UnsolvableError:
+            continue
     raise RuntimeError(
         f"scenario {name!r}: no solvable world for difficulty {difficulty} in {TRIES} tries; "
         "a lower difficulty or a smaller robot may help"

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from neurobot.envs.geometry import winding
-from neurobot.envs.world import Clock, Floats, Robot, State, blank_state, clearance
+from neurobot.envs.world import FAR_M, ROW, Clock, Floats, Robot, State, blank_state, clearance
 
 
 def no_rows(columns: int) -> Floats:
@@ -38,31 +38,30 @@ class Scene:
     def put(self, i: int, state: State, clock: Clock, time_limit_s: float) -> None:
         """Write this scene into row i of the state, with the robot at the start and at rest."""
         discs, edges = self.discs, self.edges
-        state.pose[i] = self.start
-        state.wheels[i] = 0.0
-        state.command[i] = 0.0
         state.discs[i, : len(discs)] = discs
-        state.disc_count[i] = len(discs)
         state.segments[i, : len(edges), :2] = edges[:, :2]
         state.segments[i, : len(edges), 2:] = edges[:, 2:] - edges[:, :2]
-        state.segment_count[i] = len(edges)
-        state.bounds[i] = self.bounds
-        state.aimed[i] = self.aimed
-        state.goal[i] = self.goal
-        state.goal_tolerance[i] = self.goal_tolerance_m
+        row = state.rows[i : i + 1]
+        row[:] = np.zeros(1, ROW)
+        row["x"], row["y"], row["heading"] = self.start
+        row["x0"], row["y0"], row["x1"], row["y1"] = self.bounds
+        row["goal_x"], row["goal_y"] = self.goal
+        row["goal_tolerance"] = self.goal_tolerance_m
         limit_s = self.time_limit_s if self.time_limit_s is not None else time_limit_s
-        state.time_limit[i] = max(1, round(limit_s / clock.control_s))
-        state.launches[i] = 0
-        state.steps[i] = 0
-        state.visited[i] = 0
-        state.ground[i] = 0
-        state.path_m[i] = 0.0
+        row["time_limit"] = max(1, round(limit_s / clock.control_s))
+        row["discs"], row["segments"] = len(discs), len(edges)
+        row["aimed"] = self.aimed
+        row["disc_speed"] = np.sqrt((discs[:, 3:] ** 2).sum(axis=1)).max(initial=0.0)
 
     def clearance_at(self, pose: tuple[float, float, float], robot: Robot) -> float:
-        """Distance from the footprint at a pose to the nearest obstacle; 0 or less: it touches."""
+        """Distance from the footprint at a pose to the nearest obstacle, at most FAR_M.
+
+        It is 0 or less where the footprint touches something.
+        """
         if winding(pose[0], pose[1], self.outlines):
             return 0.0
         state = blank_state(1, len(self.discs), len(self.edges))
         self.put(0, state, Clock(1.0, 1), 1.0)
-        state.pose[0] = pose
-        return float(clearance(0, state, robot, 1e9))
+        me = state.rows[0]
+        me["x"], me["y"], me["heading"] = pose
+        return float(clearance(me, state.discs[0], state.segments[0], robot, FAR_M))

@@ -6,14 +6,14 @@ Both look from the robot's centre. Noise is a function of the episode's key, the
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from neurobot.chance import gauss, uniform
 from neurobot.compiled import kernel
-from neurobot.envs.geometry import ray_to_disc, ray_to_segment, sincos
-from neurobot.envs.world import RADIUS, Array, Floats, Robot, State, X, Y
+from neurobot.envs.geometry import point_to_segment, ray_to_disc, ray_to_segment, sincos
+from neurobot.envs.world import RADIUS, Array, Floats, State, X, Y
 
 NOISE_STREAM = 1
 DROPOUT_STREAM = 2
@@ -69,71 +69,66 @@ def make_beams(
 
 
 @kernel
-def cast(i: int, state: State, beams: Beams, distance_m: Floats) -> None:
+def cast(me: Any, discs: Floats, segments: Floats, beams: Beams, distance_m: Floats) -> None:
     """Measure the true distance along each beam into distance_m (B,), at most range_m."""
-    count = beams.cos.shape[0]
-    x, y = state.pose[i, 0], state.pose[i, 1]
-    sin, cos = sincos(state.pose[i, 2])
+    ray_cos, ray_sin, range_m = beams.cos, beams.sin, beams.range_m
+    count = ray_cos.shape[0]
+    x, y = me.x, me.y
+    sin, cos = sincos(me.heading)
     for b in range(count):
-        distance_m[b] = beams.range_m
+        distance_m[b] = range_m
     # The inner loops run over beams, where each lane writes its own element: they vectorize.
-    for k in range(state.disc_count[i]):
-        dx, dy = state.discs[i, k, X] - x, state.discs[i, k, Y] - y
-        radius = state.discs[i, k, RADIUS]
-        if dx * dx + dy * dy < (beams.range_m + radius) * (beams.range_m + radius):
+    for k in range(me.discs):
+        dx, dy, radius = discs[k, X] - x, discs[k, Y] - y, discs[k, RADIUS]
+        if dx * dx + dy * dy < (range_m + radius) * (range_m + radius):
             ahead, left = dx * cos + dy * sin, dy * cos - dx * sin
             for b in range(count):
-                hit = ray_to_disc(ahead, left, beams.cos[b], beams.sin[b], radius)
+                hit = ray_to_disc(ahead, left, ray_cos[b], ray_sin[b], radius)
                 distance_m[b] = min(distance_m[b], hit)
-    for k in range(state.segment_count[i]):
-        dx, dy = state.segments[i, k, 0] - x, state.segments[i, k, 1] - y
-        ex, ey = state.segments[i, k, 2], state.segments[i, k, 3]
-        reach = beams.range_m + math.sqrt(ex * ex + ey * ey)
-        if dx * dx + dy * dy < reach * reach:
+    for k in range(me.segments):
+        dx, dy, ex, ey = segments[k, 0] - x, segments[k, 1] - y, segments[k, 2], segments[k, 3]
+        if point_to_segment(0.0, 0.0, dx, dy, ex, ey) < range_m:
             ahead, left = dx * cos + dy * sin, dy * cos - dx * sin
             along, across = ex * cos + ey * sin, ey * cos - ex * sin
             for b in range(count):
-                hit = ray_to_segment(ahead, left, along, across, beams.cos[b], beams.sin[b])
+                hit = ray_to_segment(ahead, left, along, across, ray_cos[b], ray_sin[b])
                 distance_m[b] = min(distance_m[b], hit)
 
 
 @kernel
-def blind(i: int, b: int, state: State, beams: Beams) -> bool:
+def blind(me: Any, b: int, beams: Beams) -> bool:
     """Whether a beam sees nothing in this scan."""
     if beams.dead[b]:
         return True
     if beams.dropout == 0.0:
         return False
-    counter = state.steps[i] * beams.cos.shape[0] + b
-    return uniform(state.key[i], DROPOUT_STREAM, counter) < beams.dropout
+    return uniform(me.key, DROPOUT_STREAM, me.steps * beams.dead.shape[0] + b) < beams.dropout
 
 
 @kernel
-def scan(i: int, state: State, beams: Beams, scratch: Floats, out: Array) -> None:
-    """Write the readings of the range finder, (B,) float32 metres; range_m where nothing is."""
-    cast(i, state, beams, scratch)
-    count = beams.cos.shape[0]
+def scan(me: Any, beams: Beams, distance_m: Floats, out: Array) -> None:
+    """Write what the range finder reads, (B,) float32 metres; range_m where nothing is."""
+    count = distance_m.shape[0]
     for b in range(count):
-        reading = scratch[b]
+        reading = distance_m[b]
         if beams.noise > 0.0 and reading < beams.range_m:
-            reading += beams.noise * gauss(state.key[i], NOISE_STREAM, state.steps[i] * count + b)
-        if blind(i, b, state, beams):
+            reading += beams.noise * gauss(me.key, NOISE_STREAM, me.steps * count + b)
+        if blind(me, b, beams):
             reading = beams.range_m
         out[b] = min(max(reading, 0.0), beams.range_m)
 
 
 @kernel
-def picture(i: int, state: State, beams: Beams, scratch: Floats, out: Array) -> None:
+def picture(me: Any, beams: Beams, distance_m: Floats, out: Array) -> None:
     """Draw the view as columns into out (rows, columns, 1) uint8: sky, obstacle, floor.
 
     Obstacles darken as they come nearer; a blind column shows no obstacle.
     """
-    cast(i, state, beams, scratch)
     rows, columns = out.shape[0], out.shape[1]
     focal = 0.5 * columns / CAMERA_HALF_VIEW
     for b in range(columns):
-        distance = scratch[b]
-        seen = distance < beams.range_m and not blind(i, b, state, beams)
+        distance = distance_m[b]
+        seen = distance < beams.range_m and not blind(me, b, beams)
         depth = max(distance * beams.cos[b], 1e-3)
         top = 0.5 * rows - focal * (OBSTACLE_HEIGHT_M - CAMERA_HEIGHT_M) / depth
         bottom = 0.5 * rows + focal * CAMERA_HEIGHT_M / depth
@@ -145,43 +140,48 @@ def picture(i: int, state: State, beams: Beams, scratch: Floats, out: Array) -> 
             else:
                 grey = SKY if middle < 0.5 * rows else FLOOR
             if beams.noise > 0.0:
-                counter = (state.steps[i] * rows + r) * columns + b
-                grey += beams.noise * gauss(state.key[i], GREY_STREAM, counter)
+                counter = (me.steps * rows + r) * columns + b
+                grey += beams.noise * gauss(me.key, GREY_STREAM, counter)
             out[r, b, 0] = np.uint8(min(max(math.floor(grey + 0.5), 0.0), 255.0))
 
 
 @kernel
-def feel(i: int, state: State, robot: Robot, velocity: Array, goal: Array, goal_range: float) -> None:
+def feel(me: Any, track_m: float, goal_range_m: float, velocity: Array, goal: Array) -> None:
     """Write the robot's own velocity and where the goal lies in its frame."""
-    left, right = state.wheels[i, 0], state.wheels[i, 1]
-    velocity[i, 0] = 0.5 * (left + right)
-    velocity[i, 1] = (right - left) / robot.track_m
-    dx, dy = state.goal[i, 0] - state.pose[i, 0], state.goal[i, 1] - state.pose[i, 1]
-    sin, cos = sincos(state.pose[i, 2])
+    velocity[0] = 0.5 * (me.left + me.right)
+    velocity[1] = (me.right - me.left) / track_m
+    dx, dy = me.goal_x - me.x, me.goal_y - me.y
+    sin, cos = sincos(me.heading)
     distance = math.sqrt(dx * dx + dy * dy)
-    shrink = goal_range / distance if distance > goal_range else 1.0
-    goal[i, 0] = shrink * (dx * cos + dy * sin)
-    goal[i, 1] = shrink * (dy * cos - dx * sin)
+    shrink = goal_range_m / distance if distance > goal_range_m else 1.0
+    goal[0] = shrink * (dx * cos + dy * sin)
+    goal[1] = shrink * (dy * cos - dx * sin)
 
 
 @kernel
-def scan_rows(rows: Array, state: State, beams: Beams, scratch: Floats, out: Array) -> None:
-    """Scan in each of the given rows; scratch (E, B), out (E, B)."""
-    for i in rows:
-        scan(i, state, beams, scratch[i], out[i])
+def scan_rows(chosen: Array, state: State, beams: Beams, distance_m: Floats, out: Array) -> None:
+    """Scan in each of the chosen rows; distance_m (E, B), out (E, B)."""
+    for i in chosen:
+        me = state.rows[i]
+        cast(me, state.discs[i], state.segments[i], beams, distance_m[i])
+        scan(me, beams, distance_m[i], out[i])
 
 
 @kernel
-def picture_rows(rows: Array, state: State, beams: Beams, scratch: Floats, out: Array) -> None:
-    """Take a picture in each of the given rows; scratch (E, B), out (E, rows, B, 1)."""
-    for i in rows:
-        picture(i, state, beams, scratch[i], out[i])
+def picture_rows(
+    chosen: Array, state: State, beams: Beams, distance_m: Floats, out: Array
+) -> None:
+    """Take a picture in each of the chosen rows; distance_m (E, B), out (E, rows, B, 1)."""
+    for i in chosen:
+        me = state.rows[i]
+        cast(me, state.discs[i], state.segments[i], beams, distance_m[i])
+        picture(me, beams, distance_m[i], out[i])
 
 
 @kernel
 def feel_rows(
-    rows: Array, state: State, robot: Robot, velocity: Array, goal: Array, goal_range: float
+    chosen: Array, rows: Array, track_m: float, goal_range_m: float, velocity: Array, goal: Array
 ) -> None:
-    """Feel in each of the given rows."""
-    for i in rows:
-        feel(i, state, robot, velocity, goal, goal_range)
+    """Feel in each of the chosen rows; velocity (E, 2), goal (E, 2)."""
+    for i in chosen:
+        feel(rows[i], track_m, goal_range_m, velocity[i], goal[i])

@@ -4,7 +4,7 @@ An episode has exactly one end: success, collision or timeout.
 """
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from neurobot.compiled import kernel
 from neurobot.envs.world import Array, Clock, Floats, Robot, State, advance, visit
@@ -36,29 +36,29 @@ class Results(NamedTuple):
 
 
 @kernel
-def goal_distance(i: int, state: State) -> float:
+def goal_distance(me: Any) -> float:
     """Distance from the robot's centre to the goal."""
-    dx, dy = state.goal[i, 0] - state.pose[i, 0], state.goal[i, 1] - state.pose[i, 1]
+    dx, dy = me.goal_x - me.x, me.goal_y - me.y
     return math.sqrt(dx * dx + dy * dy)
 
 
 @kernel
-def judge(i: int, state: State, task: Task, touched: bool) -> int:
+def judge(me: Any, task: Task, touched: bool) -> int:
     """Tell how the episode stands after a step."""
     if touched:
         return COLLISION
     if task.has_goal:
-        if goal_distance(i, state) <= state.goal_tolerance[i]:
+        if goal_distance(me) <= me.goal_tolerance:
             return SUCCESS
-        return TIMEOUT if state.steps[i] >= state.time_limit[i] else RUNNING
-    if state.steps[i] < state.time_limit[i]:
+        return TIMEOUT if me.steps >= me.time_limit else RUNNING
+    if me.steps < me.time_limit:
         return RUNNING
-    return SUCCESS if state.ground[i] >= task.ground_cells else TIMEOUT
+    return SUCCESS if me.ground >= task.ground_cells else TIMEOUT
 
 
 @kernel
 def step_rows(
-    rows: Array,
+    chosen: Array,
     state: State,
     robot: Robot,
     clock: Clock,
@@ -68,22 +68,25 @@ def step_rows(
     powered: Array,
     results: Results,
 ) -> None:
-    """Take one control step in each of the given rows.
+    """Take one control step in each of the chosen rows.
 
     actions: (E, 2) wheel commands, in force after switch (E,) substeps; see `world.advance`.
     """
-    for i in rows:
-        before = goal_distance(i, state)
-        touched = advance(i, state, robot, clock, actions[i], switch[i], powered[i])
-        state.steps[i] += 1
-        fresh = visit(i, state)
-        outcome = judge(i, state, task, touched)
+    full_m = robot.max_speed_mps * clock.substep_s * clock.substeps
+    for i in chosen:
+        me, discs, segments = state.rows[i], state.discs[i], state.segments[i]
+        left, right = actions[i, 0], actions[i, 1]
+        before = goal_distance(me)
+        touched = advance(
+            me, discs, segments, robot, clock, left, right, switch[i], powered[i]
+        )  # fmt: skip
+        me.steps += 1
+        fresh = visit(me)
+        outcome = judge(me, task, touched)
         if task.has_goal:
-            progress = before - goal_distance(i, state)
-            full_m = robot.max_speed_mps * clock.substep_s * clock.substeps
-            reward = SPEED_REWARD * progress / full_m
+            reward = SPEED_REWARD * (before - goal_distance(me)) / full_m
         else:
-            forward = 0.5 * (state.wheels[i, 0] + state.wheels[i, 1]) / robot.max_speed_mps
+            forward = 0.5 * (me.left + me.right) / robot.max_speed_mps
             reward = SPEED_REWARD * forward + GROUND_REWARD * fresh
         if outcome == COLLISION:
             reward += COLLISION_REWARD

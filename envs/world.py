@@ -128,92 +128,79 @@ def make_clock(control_s: float, substep_s: float) -> Clock:
     return Clock(substep_s, substeps)
 
 
+# What changes in one environment, as one row of a table. Lengths in metres, angles in radians.
+ROW = np.dtype(
+    [
+        ("x", "f8"),
+        ("y", "f8"),
+        ("heading", "f8"),
+        ("left", "f8"),  # wheel speeds, m/s
+        ("right", "f8"),
+        ("command_left", "f8"),  # the wheel commands in force, -1..1
+        ("command_right", "f8"),
+        ("x0", "f8"),  # where moving discs live
+        ("y0", "f8"),
+        ("x1", "f8"),
+        ("y1", "f8"),
+        ("goal_x", "f8"),
+        ("goal_y", "f8"),
+        ("goal_tolerance", "f8"),
+        ("path", "f8"),  # driven so far
+        ("gap", "f8"),  # from the footprint to the nearest obstacle now
+        ("clearance", "f8"),  # the least gap so far
+        ("disc_speed", "f8"),  # of the fastest disc
+        ("key", "u8"),  # seed of this episode's noise
+        ("time_limit", "i8"),  # control steps
+        ("steps", "i8"),  # control steps done
+        ("launches", "i8"),  # discs thrown so far
+        ("ground", "i8"),  # cells of ground visited
+        ("discs", "i8"),  # how many there are; the rest is padding
+        ("segments", "i8"),
+        ("aimed", "?"),  # moving discs are thrown at the robot, else they bounce
+        ("visited", "u8", (GROUND_CELLS,)),  # bitmap of ground
+    ]
+)
+
+
 class State(NamedTuple):
     """Everything that changes, one row per environment (E); obstacles are padded (K, S)."""
 
-    pose: Floats  # (E, 3) x, y, heading
-    wheels: Floats  # (E, 2) left and right wheel, m/s
-    command: Floats  # (E, 2) the wheel command in force, -1..1
+    rows: Array  # (E,) of ROW
     discs: Floats  # (E, K, 5) x, y, radius, vx, vy
-    disc_count: Array  # (E,) int64
     segments: Floats  # (E, S, 4) x, y, dx, dy
-    segment_count: Array  # (E,) int64
-    bounds: Floats  # (E, 4) x0, y0, x1, y1: where moving discs live
-    aimed: Array  # (E,) bool: moving discs are thrown at the robot, else they bounce
-    goal: Floats  # (E, 2)
-    goal_tolerance: Floats  # (E,)
-    time_limit: Array  # (E,) int64, control steps
-    key: Array  # (E,) uint64, seed of this episode's noise
-    launches: Array  # (E,) int64
-    steps: Array  # (E,) int64, control steps done
-    visited: Array  # (E, 64) uint64 bitmap of ground
-    ground: Array  # (E,) int64, cells visited
-    path_m: Floats  # (E,)
-    clearance_m: Floats  # (E,) least so far
 
 
 def blank_state(environments: int, discs: int, segments: int) -> State:
     """Allocate the state of so many environments with room for so many obstacles each."""
-
-    def floats(*shape: int) -> Floats:
-        return np.zeros((environments, *shape))
-
-    def ints(*shape: int) -> Array:
-        return np.zeros((environments, *shape), np.int64)
-
     return State(
-        pose=floats(3),
-        wheels=floats(2),
-        command=floats(2),
-        discs=floats(discs, 5),
-        disc_count=ints(),
-        segments=floats(segments, 4),
-        segment_count=ints(),
-        bounds=floats(4),
-        aimed=np.zeros(environments, np.bool_),
-        goal=floats(2),
-        goal_tolerance=floats(),
-        time_limit=ints(),
-        key=np.zeros(environments, np.uint64),
-        launches=ints(),
-        steps=ints(),
-        visited=np.zeros((environments, GROUND_CELLS), np.uint64),
-        ground=ints(),
-        path_m=floats(),
-        clearance_m=floats(),
+        np.zeros(environments, ROW),
+        np.zeros((environments, discs, 5)),
+        np.zeros((environments, segments, 4)),
     )
 
 
 @kernel
-def clearance(i: int, state: State, robot: Robot, reach_m: float) -> float:
+def clearance(me: Any, discs: Floats, segments: Floats, robot: Robot, reach_m: float) -> float:
     """Distance from the footprint to the nearest obstacle, or reach_m if none is that near."""
-    x, y, heading = state.pose[i, 0], state.pose[i, 1], state.pose[i, 2]
-    sin, cos = sincos(heading)
-    around = robot.rounding_m + math.sqrt(
-        robot.half_length_m * robot.half_length_m + robot.half_width_m * robot.half_width_m
-    )
+    half_length, half_width, rounding = robot.half_length_m, robot.half_width_m, robot.rounding_m
+    x, y = me.x, me.y
+    sin, cos = sincos(me.heading)
+    around = rounding + math.sqrt(half_length * half_length + half_width * half_width)
     nearest = reach_m
-    for k in range(state.disc_count[i]):
-        dx, dy = state.discs[i, k, X] - x, state.discs[i, k, Y] - y
-        near = nearest + around + state.discs[i, k, RADIUS]
+    for k in range(me.discs):
+        dx, dy, radius = discs[k, X] - x, discs[k, Y] - y, discs[k, RADIUS]
+        near = nearest + around + radius
         if dx * dx + dy * dy < near * near:
-            gap = point_to_box(
-                dx * cos + dy * sin, dy * cos - dx * sin, robot.half_length_m, robot.half_width_m
-            )
-            nearest = min(nearest, gap - robot.rounding_m - state.discs[i, k, RADIUS])
-    for k in range(state.segment_count[i]):
-        dx, dy = state.segments[i, k, 0] - x, state.segments[i, k, 1] - y
-        ex, ey = state.segments[i, k, 2], state.segments[i, k, 3]
+            ahead, left = dx * cos + dy * sin, dy * cos - dx * sin
+            gap = point_to_box(ahead, left, half_length, half_width)
+            nearest = min(nearest, gap - rounding - radius)
+    for k in range(me.segments):
+        dx, dy, ex, ey = segments[k, 0] - x, segments[k, 1] - y, segments[k, 2], segments[k, 3]
         if point_to_segment(0.0, 0.0, dx, dy, ex, ey) < nearest + around:
-            gap = segment_to_box(
-                dx * cos + dy * sin,
-                dy * cos - dx * sin,
-                ex * cos + ey * sin,
-                ey * cos - ex * sin,
-                robot.half_length_m,
-                robot.half_width_m,
-            )
-            nearest = min(nearest, gap - robot.rounding_m)
+            ahead, left = dx * cos + dy * sin, dy * cos - dx * sin
+            along, across = ex * cos + ey * sin, ey * cos - ex * sin
+            gap = segment_to_box(ahead, left, along, across, half_length, half_width)
+            nearest = min(nearest, gap - rounding)
     return nearest
 
 
@@ -224,118 +211,135 @@ def approach(value: float, target: float, most: float) -> float:
 
 
 @kernel
-def move_robot(i: int, state: State, robot: Robot, dt: float, powered: bool) -> None:
+def move_robot(me: Any, robot: Robot, dt: float, powered: bool) -> None:
     """Let the wheels follow the command in force for one substep, and the pose the wheels."""
-    forward = 0.5 * (state.command[i, 0] + state.command[i, 1]) * robot.max_speed_mps
-    yaw_rate = (state.command[i, 1] - state.command[i, 0]) * robot.max_speed_mps / robot.track_m
+    forward = 0.5 * (me.command_left + me.command_right) * robot.max_speed_mps
+    yaw_rate = (me.command_right - me.command_left) * robot.max_speed_mps / robot.track_m
     yaw_rate = min(max(yaw_rate, -robot.max_yaw_rate_radps), robot.max_yaw_rate_radps)
     half = 0.5 * yaw_rate * robot.track_m
     most = robot.acceleration_mps2 * dt
     if not powered:
         forward, half, most = 0.0, 0.0, robot.coast_mps2 * dt
-    left = approach(state.wheels[i, 0], forward - half, most)
-    right = approach(state.wheels[i, 1], forward + half, most)
-    state.wheels[i, 0], state.wheels[i, 1] = left, right
-    speed = 0.5 * (left + right)
-    turn = (right - left) / robot.track_m * dt
-    sin, cos = sincos(state.pose[i, 2] + 0.5 * turn)
-    state.pose[i, 0] += speed * cos * dt
-    state.pose[i, 1] += speed * sin * dt
-    state.pose[i, 2] = wrap(state.pose[i, 2] + turn)
-    state.path_m[i] += abs(speed) * dt
+    me.left = approach(me.left, forward - half, most)
+    me.right = approach(me.right, forward + half, most)
+    speed = 0.5 * (me.left + me.right)
+    turn = (me.right - me.left) / robot.track_m * dt
+    sin, cos = sincos(me.heading + 0.5 * turn)
+    me.x += speed * cos * dt
+    me.y += speed * sin * dt
+    me.heading = wrap(me.heading + turn)
+    me.path += abs(speed) * dt
 
 
 @kernel
-def launch(i: int, k: int, state: State) -> None:
+def launch(me: Any, discs: Floats, k: int) -> None:
     """Throw disc k from the boundary at the robot, at the speed that it has."""
-    x0, y0, x1, y1 = state.bounds[i, 0], state.bounds[i, 1], state.bounds[i, 2], state.bounds[i, 3]
-    vx, vy = state.discs[i, k, VX], state.discs[i, k, VY]
+    vx, vy = discs[k, VX], discs[k, VY]
     speed = math.sqrt(vx * vx + vy * vy)
-    counter = state.launches[i] * (LAUNCH_TRIES + 1)
-    state.launches[i] += 1
-    x, y, dx, dy, distance = x0, y0, 1.0, 0.0, 0.0
+    counter = me.launches * (LAUNCH_TRIES + 1)
+    me.launches += 1
+    x, y, dx, dy, distance = me.x0, me.y0, 1.0, 0.0, 0.0
     for attempt in range(LAUNCH_TRIES):
-        along = uniform(state.key[i], LAUNCH_STREAM, counter + attempt) * 4.0
+        along = uniform(me.key, LAUNCH_STREAM, counter + attempt) * 4.0
         share = along - math.floor(along)
         if along < 2.0:
-            x, y = x0 + share * (x1 - x0), y0 if along < 1.0 else y1
+            x, y = me.x0 + share * (me.x1 - me.x0), me.y0 if along < 1.0 else me.y1
         else:
-            x, y = x0 if along < 3.0 else x1, y0 + share * (y1 - y0)
-        dx, dy = state.pose[i, 0] - x, state.pose[i, 1] - y
+            x, y = me.x0 if along < 3.0 else me.x1, me.y0 + share * (me.y1 - me.y0)
+        dx, dy = me.x - x, me.y - y
         distance = math.sqrt(dx * dx + dy * dy)
         if distance >= LAUNCH_DISTANCE_M:
             break
-    spread = uniform(state.key[i], LAUNCH_STREAM, counter + LAUNCH_TRIES) - 0.5
+    spread = uniform(me.key, LAUNCH_STREAM, counter + LAUNCH_TRIES) - 0.5
     sin, cos = sincos(LAUNCH_SPREAD_RAD * spread)
     rate = speed / max(distance, CELL_M)
-    state.discs[i, k, X], state.discs[i, k, Y] = x, y
-    state.discs[i, k, VX] = (dx * cos - dy * sin) * rate
-    state.discs[i, k, VY] = (dx * sin + dy * cos) * rate
+    discs[k, X], discs[k, Y] = x, y
+    discs[k, VX] = (dx * cos - dy * sin) * rate
+    discs[k, VY] = (dx * sin + dy * cos) * rate
 
 
 @kernel
-def move_discs(i: int, state: State, dt: float) -> None:
+def bounce(me: Any, discs: Floats, k: int) -> None:
+    """Turn disc k back where it touches the bounds."""
+    x, y, radius = discs[k, X], discs[k, Y], discs[k, RADIUS]
+    if x < me.x0 + radius:
+        discs[k, VX] = abs(discs[k, VX])
+    if x > me.x1 - radius:
+        discs[k, VX] = -abs(discs[k, VX])
+    if y < me.y0 + radius:
+        discs[k, VY] = abs(discs[k, VY])
+    if y > me.y1 - radius:
+        discs[k, VY] = -abs(discs[k, VY])
+
+
+@kernel
+def move_discs(me: Any, discs: Floats, dt: float) -> None:
     """Move the discs that move: they bounce off the bounds, or are thrown anew beyond them."""
-    for k in range(state.disc_count[i]):
-        disc = state.discs[i, k]
-        if disc[VX] == 0.0 and disc[VY] == 0.0:
+    for k in range(me.discs):
+        if discs[k, VX] == 0.0 and discs[k, VY] == 0.0:
             continue
-        disc[X] += disc[VX] * dt
-        disc[Y] += disc[VY] * dt
-        low_x, low_y = state.bounds[i, 0] - disc[X], state.bounds[i, 1] - disc[Y]
-        high_x, high_y = disc[X] - state.bounds[i, 2], disc[Y] - state.bounds[i, 3]
-        if state.aimed[i]:
-            if max(low_x, low_y, high_x, high_y) > disc[RADIUS]:
-                launch(i, k, state)
-        else:
-            if low_x > -disc[RADIUS]:
-                disc[VX] = abs(disc[VX])
-            if high_x > -disc[RADIUS]:
-                disc[VX] = -abs(disc[VX])
-            if low_y > -disc[RADIUS]:
-                disc[VY] = abs(disc[VY])
-            if high_y > -disc[RADIUS]:
-                disc[VY] = -abs(disc[VY])
+        discs[k, X] += discs[k, VX] * dt
+        discs[k, Y] += discs[k, VY] * dt
+        if not me.aimed:
+            bounce(me, discs, k)
+            continue
+        x, y, radius = discs[k, X], discs[k, Y], discs[k, RADIUS]
+        if max(me.x0 - x, x - me.x1, me.y0 - y, y - me.y1) > radius:
+            launch(me, discs, k)
 
 
 @kernel
-def visit(i: int, state: State) -> int:
+def visit(me: Any) -> int:
     """Mark the ground under the robot; return 1 if it is new, else 0."""
-    column = int(math.floor(state.pose[i, 0] / CELL_M)) & (GROUND_CELLS - 1)
-    row = int(math.floor(state.pose[i, 1] / CELL_M)) & (GROUND_CELLS - 1)
+    column = int(math.floor(me.x / CELL_M)) & (GROUND_CELLS - 1)
+    row = int(math.floor(me.y / CELL_M)) & (GROUND_CELLS - 1)
     mark = np.uint64(1) << np.uint64(column)
-    if state.visited[i, row] & mark:
+    if me.visited[row] & mark:
         return 0
-    state.visited[i, row] |= mark
-    state.ground[i] += 1
+    me.visited[row] |= mark
+    me.ground += 1
     return 1
 
 
 @kernel
+def out_of_touch(me: Any, robot: Robot, clock: Clock) -> bool:
+    """Whether nothing can be touched within a control step: the gap is too wide to close in time.
+
+    No point of the footprint moves faster than the wheels allow; a thrown disc may start anywhere.
+    """
+    around = robot.rounding_m + robot.half_length_m + robot.half_width_m
+    yaw_rate = 2.0 * robot.max_speed_mps / robot.track_m
+    speed = robot.max_speed_mps + yaw_rate * around + me.disc_speed
+    return not me.aimed and me.gap > speed * clock.substep_s * clock.substeps
+
+
+@kernel
 def advance(
-    i: int,
-    state: State,
+    me: Any,
+    discs: Floats,
+    segments: Floats,
     robot: Robot,
     clock: Clock,
-    action: Floats,
+    left: float,
+    right: float,
     switch: int,
     powered: bool,
 ) -> bool:
-    """Take one control step; the action comes into force after `switch` substeps.
+    """Take one control step; the wheel commands come into force after `switch` substeps.
 
     Until then the command in force stays, and the wheels roll unpowered if not `powered`.
     Contact is tested at every substep. Returns whether the robot touched something.
     """
+    safe = out_of_touch(me, robot, clock)
     for substep in range(clock.substeps):
         if substep == switch:
-            state.command[i, 0] = min(max(action[0], -1.0), 1.0)
-            state.command[i, 1] = min(max(action[1], -1.0), 1.0)
-        move_robot(i, state, robot, clock.substep_s, powered or substep >= switch)
-        move_discs(i, state, clock.substep_s)
-        if clearance(i, state, robot, TOUCH_REACH_M) <= 0.0:
-            state.clearance_m[i] = 0.0
+            me.command_left = min(max(left, -1.0), 1.0)
+            me.command_right = min(max(right, -1.0), 1.0)
+        move_robot(me, robot, clock.substep_s, powered or substep >= switch)
+        move_discs(me, discs, clock.substep_s)
+        if not safe and clearance(me, discs, segments, robot, TOUCH_REACH_M) <= 0.0:
+            me.gap = me.clearance = 0.0
             return True
-    state.clearance_m[i] = min(state.clearance_m[i], clearance(i, state, robot, FAR_M))
+    me.gap = clearance(me, discs, segments, robot, FAR_M)
+    me.clearance = min(me.clearance, me.gap)
     return False
-
-
