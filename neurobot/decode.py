@@ -1,0 +1,35 @@
+"""Spike counts to a decision: the winner is the unit with more than half of all motor spikes.
+
+The rule of the FlyintelBot's decision network (collected facts, 6.2).
+"""
+
+from neurobot.compiled import kernel
+from neurobot.fixed import Ints
+
+NO_WINNER = -1
+
+
+@kernel
+def winner(counts: Ints) -> int:
+    """Position of the unit with more than half of all spikes, else NO_WINNER."""
+    total, best = 0, 0
+    for k in range(counts.shape[0]):
+        total += counts[k]
+        if counts[k] > counts[best]:
+            best = k
+    return best if 2 * counts[best] > total else NO_WINNER
+
+
+@kernel
+def is_decided(counts: Ints, ticks_left: int) -> bool:
+    """Whether no spikes in the ticks left, at most one per unit and tick, can change the winner."""
+    total = 0
+    for k in range(counts.shape[0]):
+        total += counts[k]
+    best = winner(counts)
+    if best != NO_WINNER:
+        return 2 * counts[best] > total + ticks_left * (counts.shape[0] - 1)
+    for k in range(counts.shape[0]):
+        if 2 * (counts[k] + ticks_left) > total + ticks_left:
+            return False
+    return True

@@ -1,0 +1,220 @@
+"""The integer quadratic integrate-and-fire (IQIF) neuron, profile P0.
+
+Source: the co-authors' public iq-neuron library at its chip-compatible commits (95d1543, 2022, to
+6431584, 2023). One step, with the spikes s of the step before, shifts rounding down:
+
+1. accumulate  I_j += sum of w_ij over all i that spiked;
+2. decay       d = I_j >> floor(log2 tau_j);  I_j -= d, or moves by 1 towards 0 where d is 0;
+3. membrane    F = A (R - V) if V < M else B (V - T),  M = trunc((A R + B T) / (A + B));
+               X = V + (F >> 3) + I_j + E_j;
+               X > 255: spike, V = Z (hard reset); else V = max(X, 0).
+
+R, T, Z are rest, threshold (the unstable point of the force, not the spike level) and reset;
+A, B the slopes in eighths; E the external stimulus. tau 0 means no decay: the input of a step acts
+in full in that step, and is gone. At the start V = R, I = 0, and nobody has spiked.
+"""
+
+from dataclasses import dataclass, fields
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from neurobot.compiled import kernel
+from neurobot.fixed import (
+    Ints,
+    check_range,
+    floor_log2,
+    saturate,
+    signed_range,
+    whole_numbers,
+    wrap_around,
+)
+
+SPIKE_LEVEL = 255  # the membrane is an unsigned byte; a spike is its overflow
+RANGES = {
+    "rest": (0, 255),
+    "threshold": (0, 255),
+    "reset": (0, 255),
+    "slope_rest": (0, 15),
+    "slope_threshold": (0, 15),
+    "tau": (0, 1 << 15),
+}
+NO_DECAY = -1  # shift of a neuron whose tau is 0
+INT32 = signed_range(32)
+
+
+@dataclass(frozen=True)
+class Neurons:
+    """The constants of N neurons, whole numbers of shape (N,) each.
+
+    rest, threshold, reset: 0..255; slope_rest, slope_threshold: 0..15 eighths, not both 0;
+    tau: 0..32768 steps, of which only the highest set bit counts.
+    """
+
+    rest: NDArray[Any]
+    threshold: NDArray[Any]
+    reset: NDArray[Any]
+    slope_rest: NDArray[Any]
+    slope_threshold: NDArray[Any]
+    tau: NDArray[Any]
+
+    def __post_init__(self) -> None:
+        count = len(np.atleast_1d(self.rest))
+        for field in fields(self):
+            values = whole_numbers(field.name, getattr(self, field.name), (count,))
+            check_range(field.name, values, *RANGES[field.name])
+            object.__setattr__(self, field.name, values.astype(np.int32))
+        for j in np.flatnonzero(self.slope_rest + self.slope_threshold == 0)[:1]:
+            raise ValueError(f"slope_rest[{j}] and slope_threshold[{j}] are both 0: no force")
+
+    def __len__(self) -> int:
+        return len(self.rest)
+
+    @property
+    def branch(self) -> Ints:
+        """Where the force changes from the one slope to the other, (N,)."""
+        a, b = self.slope_rest, self.slope_threshold
+        return (a * self.rest + b * self.threshold) // (a + b)
+
+    @property
+    def shift(self) -> Ints:
+        """How far the decay shifts the current right, (N,); NO_DECAY for tau 0."""
+        return np.array([floor_log2(int(tau)) for tau in self.tau], np.int32)
+
+
+class Silicon(NamedTuple):
+    """What a tick needs, as the kernels take it: arrays of int32, (N,) and (N pre, N post)."""
+
+    rest: Ints
+    threshold: Ints
+    reset: Ints
+    slope_rest: Ints
+    slope_threshold: Ints
+    branch: Ints
+    shift: Ints
+    weights: Ints
+    current_low: int
+    current_high: int
+    current_wraps: bool
+
+
+def make_silicon(
+    neurons: Neurons, weights: NDArray[Any], current_bits: int = 32, wraps: bool = True
+) -> Silicon:
+    """Lay neurons and weights out for the kernels, with currents of so many signed bits."""
+    return Silicon(
+        neurons.rest,
+        neurons.threshold,
+        neurons.reset,
+        neurons.slope_rest,
+        neurons.slope_threshold,
+        neurons.branch.astype(np.int32),
+        neurons.shift,
+        np.ascontiguousarray(weights, np.int32),
+        *signed_range(current_bits),
+        wraps,
+    )
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What every neuron did, each of shape (T, N), after each step."""
+
+    potential: NDArray[np.uint8]
+    spikes: NDArray[np.bool_]
+    current: NDArray[np.int32]
+
+
+@kernel
+def accumulate(silicon: Silicon, fired: Any, current: Ints) -> None:
+    """Add the weights of the neurons that fired to the currents they feed."""
+    weights = silicon.weights
+    for i in range(fired.shape[0]):
+        if fired[i]:
+            for j in range(current.shape[0]):
+                current[j] += weights[i, j]
+
+
+@kernel
+def fit(silicon: Silicon, current: Ints) -> None:
+    """Bring the sums back into the current register, by saturation or by wrapping around."""
+    low, high = silicon.current_low, silicon.current_high
+    for j in range(current.shape[0]):
+        if silicon.current_wraps:
+            current[j] = wrap_around(current[j], low, high)
+        else:
+            current[j] = saturate(current[j], low, high)
+
+
+@kernel
+def decay(current: int, shift: int) -> int:
+    """Lose 1 / 2**shift of the current, rounded down, and never less than 1."""
+    loss = current >> shift
+    if loss == 0:
+        return current - 1 if current > 0 else current
+    return current - loss
+
+
+@kernel
+def update(silicon: Silicon, stimulus: Any, potential: Ints, current: Ints, fired: Any) -> None:
+    """Decay the currents, then move the membranes by one step of the force and the inputs."""
+    for j in range(potential.shape[0]):
+        shift = silicon.shift[j]
+        if shift >= 0:
+            current[j] = decay(current[j], shift)
+        v = potential[j]
+        if v < silicon.branch[j]:
+            force = silicon.slope_rest[j] * (silicon.rest[j] - v)
+        else:
+            force = silicon.slope_threshold[j] * (v - silicon.threshold[j])
+        moved = v + (force >> 3) + current[j] + stimulus[j]
+        spiked = moved > SPIKE_LEVEL
+        fired[j] = spiked
+        potential[j] = silicon.reset[j] if spiked else max(moved, 0)
+        if shift < 0:
+            current[j] = 0
+
+
+@kernel
+def tick(silicon: Silicon, stimulus: Any, potential: Ints, current: Ints, fired: Any) -> None:
+    """Advance all neurons by one step; fired (N,) holds the last step's spikes, then this one's."""
+    accumulate(silicon, fired, current)
+    fit(silicon, current)
+    update(silicon, stimulus, potential, current, fired)
+
+
+@kernel
+def record(
+    silicon: Silicon, drive: Any, potentials: Any, spikes: Any, currents: Any
+) -> None:
+    """Run from rest and write every step's state, each (T, N)."""
+    potential = silicon.rest.copy()
+    current = np.zeros_like(potential)
+    fired = np.zeros(potential.shape[0], np.bool_)
+    for t in range(drive.shape[0]):
+        tick(silicon, drive[t], potential, current, fired)
+        potentials[t] = potential
+        spikes[t] = fired
+        currents[t] = current
+
+
+def simulate(neurons: Neurons, weights: ArrayLike, drive: ArrayLike) -> Trace:
+    """Run N neurons for T steps from rest, by profile P0.
+
+    weights: (N pre, N post) and drive: (T, N), whole numbers. The software currents are 32 bits
+    wide; weights and time constants that could overflow them are refused.
+    """
+    count = len(neurons)
+    table = whole_numbers("weights", weights, (count, count))
+    stimuli = whole_numbers("drive", drive, (None, count))
+    check_range("weights", table, *INT32)
+    check_range("drive", stimuli, -(1 << 30), 1 << 30)
+    # A current settles where its decay, 1 / 2**shift of it, equals the input of a step.
+    most = np.abs(table.astype(np.int64)).sum(axis=0) << (np.maximum(neurons.shift, 0) + 1)
+    check_range("sum of |weights| x 2 tau of neuron", most, 0, 1 << 30, "else currents overflow")
+    shape = (len(stimuli), count)
+    trace = Trace(np.zeros(shape, np.uint8), np.zeros(shape, np.bool_), np.zeros(shape, np.int32))
+    silicon = make_silicon(neurons, table)
+    record(silicon, stimuli.astype(np.int32), trace.potential, trace.spikes, trace.current)
+    return trace

@@ -1,0 +1,250 @@
+"""POPPINS, the population processor: two populations of IQIF neurons, and what each tick costs.
+
+Published: two neuron processing units, all-to-all recurrence with self-connections inside each
+population, one external stimulus per neuron, 8-bit membranes (ISCAS 2021, arXiv 2201.07490).
+Everything in `Chip` is assumed: sizes, widths, clock and cycle counts are not published. Neither
+is how the populations are connected; here it is one matrix each way, either of which may be absent.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from neurobot.compiled import kernel
+from neurobot.decode import is_decided
+from neurobot.events import Events
+from neurobot.fixed import Ints, check_range, signed_range, whole_numbers
+from neurobot.iqif import Neurons, Silicon, make_silicon, tick
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """Sizes, widths and timing of the silicon; all assumed."""
+
+    neurons: int = 64  # per population
+    weight_bits: int = 8  # signed
+    current_bits: int = 16  # signed
+    stimulus_bits: int = 9  # signed
+    wraps: bool = False  # currents wrap around instead of saturating
+    clock_hz: float = 10e6
+    cycles_per_tick: int = 4  # scheduling
+    cycles_per_read: int = 1  # one target of one spike: read the weight, add it
+    cycles_per_update: int = 2  # one neuron: decay, then membrane
+    lanes: int = 1  # neurons served in parallel
+
+
+@dataclass(frozen=True)
+class Population:
+    """So many neurons, all connected to all by weights (N pre, N post)."""
+
+    neurons: Neurons
+    weights: ArrayLike
+
+    def __len__(self) -> int:
+        return len(self.neurons)
+
+
+class Bill(NamedTuple):
+    """What each neuron's spike costs, (N,), and what every tick costs."""
+
+    synaptic_ops: Ints
+    weight_reads: Ints
+    cycles_per_tick: int
+    cycles_per_read: int
+    lanes: int
+
+
+TICKS, CYCLES, STIMULI, SYNAPTIC_OPS, WEIGHT_READS, SPIKES = range(6)
+
+
+@kernel
+def charge(bill: Bill, fired: Any, totals: Any) -> None:
+    """Count what delivering the spikes of the last tick, and then updating all neurons, takes."""
+    reads = 0
+    for i in range(fired.shape[0]):
+        if fired[i]:
+            reads += bill.weight_reads[i]
+            totals[SYNAPTIC_OPS] += bill.synaptic_ops[i]
+    totals[TICKS] += 1
+    totals[WEIGHT_READS] += reads
+    totals[CYCLES] += bill.cycles_per_tick + -(-reads * bill.cycles_per_read // bill.lanes)
+
+
+@kernel
+def run(
+    silicon: Silicon,
+    bill: Bill,
+    trains: Any,
+    amplitude: Ints,
+    tonic: Ints,
+    voters: Any,
+    spikes: Any,
+    totals: Any,
+) -> None:
+    """Run from rest for at most T ticks, until the majority among the voters cannot change.
+
+    trains: (T, N) bool input spikes, each a stimulus of amplitude (N,) on top of tonic (N,);
+    voters: (V,) positions of neurons, none: run to the end. Adds up into spikes (N,) and totals.
+    """
+    ticks, count = trains.shape
+    potential = silicon.rest.copy()
+    current = np.zeros_like(potential)
+    stimulus = np.zeros_like(potential)
+    tally = np.zeros(voters.shape[0], np.int32)
+    fired = np.zeros(count, np.bool_)
+    for t in range(ticks):
+        for i in range(count):
+            stimulus[i] = tonic[i] + (amplitude[i] if trains[t, i] else 0)
+            totals[STIMULI] += trains[t, i]
+        charge(bill, fired, totals)
+        tick(silicon, stimulus, potential, current, fired)
+        for i in range(count):
+            spikes[i] += fired[i]
+            totals[SPIKES] += fired[i]
+        for k in range(voters.shape[0]):
+            tally[k] += fired[voters[k]]
+        if voters.shape[0] > 0 and is_decided(tally, ticks - t - 1):
+            break
+
+
+@dataclass(frozen=True)
+class Poppins:
+    """A configured chip of two populations; what its silicon could not hold is refused.
+
+    forward: (N first, N second) weights from the first population to the second; backward:
+    (N second, N first) weights back; None where there is no such matrix. tonic and amplitude: the
+    external stimulus of each neuron, (N first + N second,), at all times and with an input spike.
+    """
+
+    first: Population
+    second: Population
+    amplitude: ArrayLike
+    tonic: ArrayLike
+    forward: ArrayLike | None = None
+    backward: ArrayLike | None = None
+    chip: Chip = Chip()
+
+    def __post_init__(self) -> None:
+        chip = self.chip
+        for name, population in (("first", self.first), ("second", self.second)):
+            if len(population) > chip.neurons:
+                raise ValueError(
+                    f"{name} population: {len(population)} neurons found, the chip holds "
+                    f"{chip.neurons}"
+                )
+        stimuli = [self._stimulus("tonic"), self._stimulus("amplitude")]
+        check_range(
+            "tonic + amplitude", stimuli[0] + stimuli[1], *signed_range(chip.stimulus_bits)
+        )
+        self._blocks()
+
+    def _stimulus(self, name: str) -> NDArray[np.int32]:
+        count = len(self.first) + len(self.second)
+        values = whole_numbers(name, getattr(self, name), (count,))
+        bits = self.chip.stimulus_bits
+        check_range(name, values, *signed_range(bits), f"{bits}-bit signed stimulus")
+        return values.astype(np.int32)
+
+    def _blocks(self) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
+        """Return the weights as ((first, forward), (backward, second)), checked; None: no matrix."""
+        a, b = len(self.first), len(self.second)
+        return (
+            (
+                self._matrix("first.weights", self.first.weights, a, a),
+                self._matrix("forward", self.forward, a, b),
+            ),
+            (
+                self._matrix("backward", self.backward, b, a),
+                self._matrix("second.weights", self.second.weights, b, b),
+            ),
+        )
+
+    def _matrix(
+        self, name: str, weights: ArrayLike | None, rows: int, columns: int
+    ) -> NDArray[Any] | None:
+        if weights is None:
+            return None
+        matrix = whole_numbers(name, weights, (rows, columns))
+        bits = self.chip.weight_bits
+        check_range(name, matrix, *signed_range(bits), f"{bits}-bit signed weight memory")
+        return matrix
+
+    def __len__(self) -> int:
+        return len(self.first) + len(self.second)
+
+    @cached_property
+    def weights(self) -> NDArray[np.int32]:
+        """All weights as one matrix, (N, N): zero where populations are not connected."""
+        sizes = (len(self.first), len(self.second))
+        filled = [
+            [np.zeros((sizes[i], sizes[j])) if block is None else block for j, block in enumerate(row)]
+            for i, row in enumerate(self._blocks())
+        ]
+        return np.block(filled).astype(np.int32)
+
+    @cached_property
+    def silicon(self) -> Silicon:
+        """Neurons and weights of both populations as one network, for the kernels."""
+        joined = {
+            name: np.concatenate([getattr(self.first.neurons, name), values])
+            for name, values in vars(self.second.neurons).items()
+        }
+        return make_silicon(
+            Neurons(**joined), self.weights, self.chip.current_bits, self.chip.wraps
+        )
+
+    @cached_property
+    def bill(self) -> Bill:
+        """What a spike of each neuron, and a tick, cost in operations, reads and cycles."""
+        sizes, chip = (len(self.first), len(self.second)), self.chip
+        fan_out = [
+            sum(size for size, block in zip(sizes, row, strict=True) if block is not None)
+            for row in self._blocks()
+        ]
+        updates = -(-len(self) * chip.cycles_per_update // chip.lanes)
+        return Bill(
+            (self.weights != 0).sum(axis=1).astype(np.int32),
+            np.repeat(fan_out, sizes).astype(np.int32),
+            chip.cycles_per_tick + updates,
+            chip.cycles_per_read,
+            chip.lanes,
+        )
+
+    @cached_property
+    def stimulus(self) -> tuple[Ints, Ints]:
+        """Amplitude and tonic stimulus of all neurons."""
+        return self._stimulus("amplitude"), self._stimulus("tonic")
+
+    def decide(
+        self, trains: NDArray[np.bool_], voters: Ints, tonic: Ints | None = None
+    ) -> tuple[Ints, Events]:
+        """Run from rest on spike trains (T, N) until the voters' majority cannot change.
+
+        tonic replaces the configured one for this run. Returns the spikes of each neuron (N,), and
+        the events.
+        """
+        spikes = np.zeros(len(self), np.int32)
+        totals = np.zeros(6, np.int64)
+        amplitude, usual = self.stimulus
+        tonic = usual if tonic is None else tonic
+        run(self.silicon, self.bill, trains, amplitude, tonic, voters, spikes, totals)
+        return spikes, self.events(totals)
+
+    def events(self, totals: NDArray[np.int64]) -> Events:
+        """Name the totals of a run, and add what follows from them."""
+        ticks, cycles, stimuli, operations, reads, fired = (int(n) for n in totals)
+        updates = ticks * len(self)
+        return Events(
+            ticks=ticks,
+            cycles=cycles,
+            stimuli=stimuli,
+            spikes=fired,
+            synaptic_ops=operations,
+            weight_reads=reads,
+            current_writes=reads + updates,
+            decays=updates,
+            membrane_updates=updates,
+        )
