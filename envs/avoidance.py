@@ -127,13 +127,21 @@ class AvoidanceEnv(gym.Env[Observation, Any]):
             self.render()
         return self.batch.observation(0), self.batch.info(0)
 
-    def schedule(self, switch: int, powered: bool) -> None:
+    def schedule(self, switch: int, held: Any = None, motors: str = "hold") -> None:
         """Let the action of the next step, and of no other, come into force late.
 
-        switch: physics substeps until it does; `powered` is whether the motors hold the command in
-        force until then, or the wheels coast.
+        switch: physics substeps until it does. Until then the motors "hold" the command in force
+        (or the action `held`, if one is given), let the wheels "coast", or "brake".
         """
-        self._schedule = (switch, powered)
+        row = self.batch.state.rows[0]
+        if held is not None:
+            row["command_left"], row["command_right"] = self._command(held)[0]
+        if motors == "brake":
+            row["command_left"] = row["command_right"] = 0.0
+        self._schedule = (switch, motors != "coast")
+
+    def _command(self, action: Any) -> Array:
+        return self.batch.commands(np.asarray(action)[None])
 
     def step(self, action: Any) -> tuple[Observation, float, bool, bool, dict[str, Any]]:
         """Take one control step."""
@@ -142,7 +150,7 @@ class AvoidanceEnv(gym.Env[Observation, Any]):
             raise gym.error.ResetNeeded("the episode has ended: call reset() before step()")
         batch.at_once[0], batch.powered[0] = self._schedule
         self._schedule = (0, True)
-        batch.step(batch.commands(np.asarray(action)[None]))
+        batch.step(self._command(action))
         if self.render_mode is not None:
             self._trail.append((batch.state.rows["x"][0], batch.state.rows["y"][0]))
         if self.render_mode == "human":

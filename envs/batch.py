@@ -124,6 +124,7 @@ class Batch:
             max_yaw_rate_radps=robot.max_yaw_rate_radps,
             acceleration_mps2=robot.acceleration_mps2,
             control_s=self.clock.control_s,
+            substep_s=self.clock.substep_s,
         )
 
     def reset(self, i: int, rng: np.random.Generator, options: Mapping[str, Any] | None) -> None:
@@ -176,7 +177,7 @@ class Batch:
             return np.asarray(self.moves[chosen])
         wheels = np.ascontiguousarray(actions, np.float64)
         if wheels.shape != (self.count, 2):
-            raise ValueError(f"action: shape {wheels.shape[1:]} found, (2,) wheel commands allowed")
+            raise ValueError(f"action: shape {wheels.shape[1:]} found, two wheel commands needed")
         if not np.isfinite(wheels).all():
             raise ValueError(f"action {wheels.tolist()} is not finite; wheel commands lie in -1..1")
         return wheels

@@ -1,8 +1,7 @@
 """Plane geometry as scalar kernels.
 
-Only additions, products, quotients, square roots and floors are used, which IEEE 754 rounds the
-same way everywhere: the same seed gives the same bits on every machine. The library's sine and
-cosine would not, since they differ between C libraries and instruction sets.
+Only additions, products, quotients and square roots are used, which IEEE 754 rounds the same way
+everywhere: the same seed gives the same bits on every machine.
 """
 
 import math
@@ -11,41 +10,7 @@ import numpy as np
 
 from neurobot.compiled import kernel
 
-HALF_PI = math.pi / 2
-# pi/2 in two parts: the high one has 30 significant bits, so that products with a whole number of
-# quarter turns up to 2**20 are exact.
-HALF_PI_HIGH = float(np.float64(round(HALF_PI * 2**29)) / 2**29)
-HALF_PI_LOW = 6.123233995736766e-17 + (HALF_PI - HALF_PI_HIGH)
-SINE_TERMS = tuple((-1) ** n / math.factorial(2 * n + 1) for n in range(9))
-COSINE_TERMS = tuple((-1) ** n / math.factorial(2 * n) for n in range(9))
 TOUCH = 1e-9  # by so much (relative) a segment is longer for a ray: no leak between two that meet
-
-
-@kernel
-def sincos(angle_rad: float) -> tuple[float, float]:
-    """Sine and cosine within 3e-16 for angles up to a million radians."""
-    quarter = math.floor(angle_rad / HALF_PI + 0.5)
-    rest = (angle_rad - quarter * HALF_PI_HIGH) - quarter * HALF_PI_LOW
-    square = rest * rest
-    sine, cosine = 0.0, 0.0
-    for n in range(8, -1, -1):
-        sine = sine * square + SINE_TERMS[n]
-        cosine = cosine * square + COSINE_TERMS[n]
-    sine *= rest
-    turn = int(quarter) & 3
-    if turn == 0:
-        return sine, cosine
-    if turn == 1:
-        return cosine, -sine
-    if turn == 2:
-        return -sine, -cosine
-    return -cosine, sine
-
-
-@kernel
-def wrap(angle_rad: float) -> float:
-    """Return the same direction in [-pi, pi)."""
-    return angle_rad - 2 * math.pi * math.floor((angle_rad + math.pi) / (2 * math.pi))
 
 
 @kernel

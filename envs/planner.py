@@ -55,12 +55,33 @@ def block_edges(blocked: Array, x0: float, y0: float, cell: float, edges: Floats
 
 @kernel
 def block_solids(blocked: Array, x0: float, y0: float, cell: float, outlines: Floats) -> None:
-    """Block the cells whose centres lie inside something solid."""
-    for row in range(blocked.shape[0]):
-        for column in range(blocked.shape[1]):
-            if not blocked[row, column]:
-                x, y = x0 + (column + 0.5) * cell, y0 + (row + 0.5) * cell
-                blocked[row, column] = winding(x, y, outlines) != 0
+    """Block the cells whose centres lie inside something solid (see `geometry.winding`).
+
+    An edge turns around the centres on one side of it: in each row, around those up to a column.
+    """
+    rows, columns = blocked.shape
+    turns = np.zeros((rows, columns + 1), np.int32)
+    for k in range(outlines.shape[0]):
+        edge = outlines[k : k + 1]
+        xa, ya, xb, yb = edge[0, 0], edge[0, 1], edge[0, 2], edge[0, 3]
+        low, high = (min(ya, yb) - y0) / cell, (max(ya, yb) - y0) / cell
+        for row in range(max(int(low) - 1, 0), min(int(high) + 2, rows)):
+            y = y0 + (row + 0.5) * cell
+            turn = winding(min(xa, xb) - cell, y, edge)
+            if turn != 0:
+                crossing = (xa + (y - ya) / (yb - ya) * (xb - xa) - x0) / cell
+                count = int(min(max(crossing + 0.5, 0.0), float(columns)))
+                while count < columns and winding(x0 + (count + 0.5) * cell, y, edge) != 0:
+                    count += 1
+                while count > 0 and winding(x0 + (count - 0.5) * cell, y, edge) == 0:
+                    count -= 1
+                turns[row, count] += turn
+    for row in range(rows):
+        total = 0
+        for column in range(columns - 1, -1, -1):
+            total += turns[row, column + 1]
+            if total != 0:
+                blocked[row, column] = True
 
 
 @dataclass(frozen=True)

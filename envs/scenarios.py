@@ -12,8 +12,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from neurobot.angles import sincos, wrap
 from neurobot.compiled import kernel
-from neurobot.envs.geometry import sincos, wrap
 from neurobot.envs.planner import is_solvable, roomy_grid
 from neurobot.envs.scene import Scene
 from neurobot.envs.world import Array, Floats, Robot

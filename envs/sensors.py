@@ -10,9 +10,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from neurobot.angles import sincos
 from neurobot.chance import gauss, uniform
 from neurobot.compiled import kernel
-from neurobot.envs.geometry import point_to_segment, ray_to_disc, ray_to_segment, sincos
+from neurobot.envs.geometry import point_to_segment, ray_to_disc, ray_to_segment
 from neurobot.envs.world import RADIUS, Array, Floats, State, X, Y
 
 NOISE_STREAM = 1

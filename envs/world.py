@@ -11,15 +11,10 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from neurobot.angles import sincos, wrap
 from neurobot.chance import uniform
 from neurobot.compiled import kernel
-from neurobot.envs.geometry import (
-    point_to_box,
-    point_to_segment,
-    segment_to_box,
-    sincos,
-    wrap,
-)
+from neurobot.envs.geometry import point_to_box, point_to_segment, segment_to_box
 
 Floats: TypeAlias = NDArray[np.float64]
 Array: TypeAlias = NDArray[Any]

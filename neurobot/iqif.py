@@ -148,32 +148,30 @@ def fit(silicon: Silicon, current: Ints) -> None:
 
 
 @kernel
-def decay(current: int, shift: int) -> int:
-    """Lose 1 / 2**shift of the current, rounded down, and never less than 1."""
-    loss = current >> shift
-    if loss == 0:
-        return current - 1 if current > 0 else current
-    return current - loss
+def decayed(current: int, shift: int) -> int:
+    """Lose 1 / 2**shift of the current, rounded down, and never less than 1; see NO_DECAY."""
+    loss = np.int32(current >> (shift & 31))  # the mask keeps the shift in 32-bit lanes
+    loss = max(loss, np.int32(current > 0)) if loss >= 0 else loss
+    return np.int32(current - loss) if shift >= 0 else current
 
 
 @kernel
 def update(silicon: Silicon, stimulus: Any, potential: Ints, current: Ints, fired: Any) -> None:
     """Decay the currents, then move the membranes by one step of the force and the inputs."""
+    rest, threshold, reset = silicon.rest, silicon.threshold, silicon.reset
+    slope_rest, slope_threshold = silicon.slope_rest, silicon.slope_threshold
+    branch, shifts = silicon.branch, silicon.shift
     for j in range(potential.shape[0]):
-        shift = silicon.shift[j]
-        if shift >= 0:
-            current[j] = decay(current[j], shift)
-        v = potential[j]
-        if v < silicon.branch[j]:
-            force = silicon.slope_rest[j] * (silicon.rest[j] - v)
-        else:
-            force = silicon.slope_threshold[j] * (v - silicon.threshold[j])
-        moved = v + (force >> 3) + current[j] + stimulus[j]
+        shift, v = shifts[j], potential[j]
+        left = decayed(current[j], shift)
+        below = v < branch[j]
+        slope = slope_rest[j] if below else slope_threshold[j]
+        force = np.int32(slope * np.int32(rest[j] - v if below else v - threshold[j]))
+        moved = np.int32(v + (force >> 3) + left + stimulus[j])
         spiked = moved > SPIKE_LEVEL
         fired[j] = spiked
-        potential[j] = silicon.reset[j] if spiked else max(moved, 0)
-        if shift < 0:
-            current[j] = 0
+        potential[j] = reset[j] if spiked else max(moved, np.int32(0))
+        current[j] = left if shift >= 0 else np.int32(0)
 
 
 @kernel

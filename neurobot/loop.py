@@ -6,11 +6,15 @@ force, and no new decision begins. A decision that takes longer than one control
 from then on the robot holds the previous command, coasts (wheels unpowered) or brakes.
 """
 
+import hashlib
+import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from neurobot.events import Events
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,167 @@ class Body:
     max_yaw_rate_radps: float
     acceleration_mps2: float
     control_s: float
+    substep_s: float
+
+    @property
+    def substeps(self) -> int:
+        """Physics substeps in a control step."""
+        return round(self.control_s / self.substep_s)
 
 
 Observation = dict[str, NDArray[Any]]
+LATE = ("hold", "coast", "brake")
+
+
+class Controller(Protocol):
+    """A mind. It may also have `attach(body)`, called once before the first episode.
+
+    After each `act`, an attribute `events` (`neurobot.events.Events`) may tell what the decision
+    took on a chip, and `clock_hz` how fast that chip runs; without them a decision takes no time
+    and costs nothing.
+    """
+
+    def reset(self, seed: int) -> None:
+        """Begin an episode; all chance follows from the seed."""
+
+    def act(self, observation: Observation) -> Any:
+        """Decide: an action of the environment's action space."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How a decision's cycles become a delay of the action.
+
+    clock_hz replaces the controller's own clock; late: what the robot does from the moment that a
+    decision takes longer than a control step; instant: every decision takes no time.
+    """
+
+    clock_hz: float | None = None
+    late: str = "hold"
+    instant: bool = False
+
+    def __post_init__(self) -> None:
+        if self.late not in LATE:
+            raise ValueError(f"late: unknown {self.late!r}; known: {', '.join(LATE)}")
+        if self.clock_hz is not None and not 0 < self.clock_hz < math.inf:
+            raise ValueError(f"clock_hz={self.clock_hz} must be above 0")
+
+    def latency_s(self, controller: Controller) -> float:
+        """Seconds from the observation until the decision that was just taken is in force."""
+        events = getattr(controller, "events", None)
+        clock_hz = self.clock_hz or getattr(controller, "clock_hz", None)
+        if self.instant or events is None or clock_hz is None:
+            return 0.0
+        return float(events.cycles / clock_hz)
+
+
+@dataclass(frozen=True)
+class Episode:
+    """What happened in one episode."""
+
+    outcome: str
+    duration_s: float
+    reward: float
+    path_m: float
+    clearance_m: float
+    ground_m2: int
+    decisions: int
+    late_decisions: int
+    latency_total_s: float
+    latency_max_s: float
+    events: Events | None
+    trajectory_sha256: str
+
+
+def require_delays(env: Any) -> None:
+    """Refuse an environment whose actions cannot come late."""
+    if not hasattr(env.unwrapped, "schedule"):
+        name = env.spec.id if env.spec else type(env.unwrapped).__name__
+        raise ValueError(f"env: {name} cannot delay actions; known: neurobot's environments")
+
+
+def attach(controller: Any, env: Any) -> None:
+    """Let a controller know the robot that it is going to drive, if it wants to."""
+    require_delays(env)
+    if hasattr(controller, "attach"):
+        controller.attach(env.unwrapped.body)
+
+
+class Pilot:
+    """The clock between a brain and its robot: one decision at a time, each in force when due."""
+
+    def __init__(self, controller: Controller, timing: Timing, body: Body) -> None:
+        self.controller = controller
+        self.timing = timing
+        self.body = body
+        self.in_force: Any = None  # the robot is at rest
+        self.pending: Any = None
+        self.substeps_left = 0
+        self.busy = False
+        self.latencies_s: list[float] = []
+        self.late_decisions = 0
+        self.events: Events | None = None
+
+    def decide(self, observation: Observation) -> None:
+        """Begin a decision."""
+        self.pending = self.controller.act(observation)
+        latency_s = self.timing.latency_s(self.controller)
+        self.substeps_left = math.ceil(latency_s / self.body.substep_s - 1e-9)
+        self.late_decisions += self.substeps_left > self.body.substeps
+        self.latencies_s.append(latency_s)
+        events = getattr(self.controller, "events", None)
+        if events is not None:
+            self.events = events if self.events is None else self.events + events
+
+    def drive(self, observation: Observation, world: Any) -> Any:
+        """Prepare one control step of the world; return the action to step it with."""
+        late = self.busy
+        if not self.busy:
+            self.decide(observation)
+        motors = self.timing.late if late else "hold"
+        world.schedule(self.substeps_left, held=self.in_force, motors=motors)
+        self.busy = self.substeps_left > self.body.substeps
+        self.substeps_left -= self.body.substeps
+        if not self.busy:
+            self.in_force = self.pending
+        return self.pending
+
+
+def run_episode(
+    env: Any,
+    controller: Controller,
+    seed: int,
+    timing: Timing | None = None,
+    options: dict[str, Any] | None = None,
+) -> Episode:
+    """Run one closed-loop episode to its end.
+
+    env: one of neurobot's environments, wrapped or not; `attach` came before.
+    """
+    world = env.unwrapped
+    observation, info = env.reset(seed=seed, options=options)
+    controller.reset(seed)
+    pilot = Pilot(controller, timing or Timing(), world.body)
+    trajectory = hashlib.sha256(info["pose"].tobytes())
+    total_reward, steps, ended = 0.0, 0, False
+    while not ended:
+        action = pilot.drive(observation, world)
+        observation, reward, terminated, truncated, info = env.step(action)
+        trajectory.update(info["pose"].tobytes())
+        total_reward += reward
+        steps += 1
+        ended = terminated or truncated
+    return Episode(
+        outcome=info["outcome"],
+        duration_s=steps * pilot.body.control_s,
+        reward=total_reward,
+        path_m=info["path_m"],
+        clearance_m=info["clearance_m"],
+        ground_m2=info["ground_m2"],
+        decisions=len(pilot.latencies_s),
+        late_decisions=pilot.late_decisions,
+        latency_total_s=math.fsum(pilot.latencies_s),
+        latency_max_s=max(pilot.latencies_s),
+        events=pilot.events,
+        trajectory_sha256=trajectory.hexdigest(),
+    )

@@ -63,14 +63,35 @@ TICKS, CYCLES, STIMULI, SYNAPTIC_OPS, WEIGHT_READS, SPIKES = range(6)
 @kernel
 def charge(bill: Bill, fired: Any, totals: Any) -> None:
     """Count what delivering the spikes of the last tick, and then updating all neurons, takes."""
-    reads = 0
+    reads, operations = 0, 0
     for i in range(fired.shape[0]):
         if fired[i]:
             reads += bill.weight_reads[i]
-            totals[SYNAPTIC_OPS] += bill.synaptic_ops[i]
+            operations += bill.synaptic_ops[i]
     totals[TICKS] += 1
+    totals[SYNAPTIC_OPS] += operations
     totals[WEIGHT_READS] += reads
     totals[CYCLES] += bill.cycles_per_tick + -(-reads * bill.cycles_per_read // bill.lanes)
+
+
+@kernel
+def stimulate(train: Any, amplitude: Ints, tonic: Ints, stimulus: Ints) -> int:
+    """Write the external stimulus of a tick, (N,), and return how many input spikes it has."""
+    count = 0
+    for i in range(train.shape[0]):
+        count += train[i]
+        stimulus[i] = tonic[i] + (amplitude[i] if train[i] else np.int32(0))
+    return count
+
+
+@kernel
+def tally(fired: Any, spikes: Ints) -> int:
+    """Add a tick's spikes to the spikes of each neuron, (N,), and return how many there are."""
+    count = 0
+    for i in range(fired.shape[0]):
+        count += fired[i]
+        spikes[i] += np.int32(fired[i])
+    return count
 
 
 @kernel
@@ -93,20 +114,16 @@ def run(
     potential = silicon.rest.copy()
     current = np.zeros_like(potential)
     stimulus = np.zeros_like(potential)
-    tally = np.zeros(voters.shape[0], np.int32)
+    votes = np.zeros(voters.shape[0], np.int32)
     fired = np.zeros(count, np.bool_)
     for t in range(ticks):
-        for i in range(count):
-            stimulus[i] = tonic[i] + (amplitude[i] if trains[t, i] else 0)
-            totals[STIMULI] += trains[t, i]
+        totals[STIMULI] += stimulate(trains[t], amplitude, tonic, stimulus)
         charge(bill, fired, totals)
         tick(silicon, stimulus, potential, current, fired)
-        for i in range(count):
-            spikes[i] += fired[i]
-            totals[SPIKES] += fired[i]
+        totals[SPIKES] += tally(fired, spikes)
         for k in range(voters.shape[0]):
-            tally[k] += fired[voters[k]]
-        if voters.shape[0] > 0 and is_decided(tally, ticks - t - 1):
+            votes[k] += fired[voters[k]]
+        if voters.shape[0] > 0 and is_decided(votes, ticks - t - 1):
             break
 
 

@@ -1,0 +1,214 @@
+"""Controllers x scenarios x seeds -> records: in this process or in several, kept and resumed."""
+
+import multiprocessing
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import ExitStack, closing
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+
+import neurobot
+from neurobot.controllers import find_controller
+from neurobot.envs.planner import shortest_path_m
+from neurobot.events import Events
+from neurobot.loop import Episode, Timing, attach, require_delays, run_episode
+from neurobot.store import Store
+
+AVOIDANCE = "neurobot/Avoidance-v0"
+BLOCK = 5  # episodes that a worker takes at a time
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One episode to run: everything that decides its result."""
+
+    controller: str
+    env: str
+    scenario: str
+    episode: int
+    seed: int
+    timing: Timing = field(default_factory=Timing)
+    options: tuple[tuple[str, Any], ...] = ()  # further keywords of the environment
+
+    @property
+    def key(self) -> dict[str, Any]:
+        """The same as plain values, with the version that ran it."""
+        return {**asdict(self), "options": dict(self.options), "version": neurobot.__version__}
+
+
+@dataclass(frozen=True)
+class Record(Episode):
+    """One episode and what it was; joules and watts follow from its events by a cost table."""
+
+    controller: str
+    env: str
+    scenario: str
+    episode: int
+    seed: int
+    shortest_m: float | None  # to the goal, for the inscribed disc; None where there is no goal
+
+    @property
+    def success(self) -> bool:
+        """Whether the task was done."""
+        return self.outcome == "success"
+
+    @property
+    def spl(self) -> float | None:
+        """Success weighted by path length (Anderson et al. 2018); None where there is no goal."""
+        if self.shortest_m is None:
+            return None
+        return self.success * self.shortest_m / max(self.path_m, self.shortest_m)
+
+    @property
+    def mean_speed_mps(self) -> float:
+        """Path driven over time."""
+        return self.path_m / self.duration_s
+
+
+@lru_cache(maxsize=8)
+def open_env(env: str, scenario: str, options: tuple[tuple[str, Any], ...]) -> Any:
+    """Build an environment once per process."""
+    return gym.make(env, disable_env_checker=True, scenario=scenario, **dict(options))
+
+
+def run_job(job: Job) -> Record:
+    """Run one episode."""
+    env = open_env(job.env, job.scenario, job.options)
+    controller = find_controller(job.controller)()
+    attach(controller, env)
+    count = env.unwrapped.batch.worlds.count
+    world = {"world": job.episode % count} if count else None
+    episode = run_episode(env, controller, job.seed, job.timing, world)
+    shortest_m = None
+    if env.unwrapped.has_goal:
+        shortest_m = shortest_path_m(env.unwrapped.scene, env.unwrapped.batch.robot)
+    return Record(
+        **vars(episode),
+        controller=job.controller,
+        env=job.env,
+        scenario=job.scenario,
+        episode=job.episode,
+        seed=job.seed,
+        shortest_m=shortest_m,
+    )
+
+
+def run_block(jobs: Sequence[Job]) -> list[Record]:
+    """Run some episodes one after the other."""
+    return [run_job(job) for job in jobs]
+
+
+def ignore_interrupts() -> None:
+    """Leave Ctrl-C to the process that waits for the workers."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def run_blocks(blocks: Sequence[Sequence[Job]], jobs: int) -> Iterator[list[Record]]:
+    """Yield the records of each block as it is done, in this process or in several."""
+    if jobs == 1:
+        yield from (run_block([job]) for block in blocks for job in block)
+        return
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(min(jobs, len(blocks)), context, ignore_interrupts)
+    waiting: set[Future[list[Record]]] = {pool.submit(run_block, block) for block in blocks}
+    try:
+        while waiting:
+            done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+            yield from (future.result() for future in done)
+    finally:
+        pool.shutdown(wait=not waiting, cancel_futures=True)
+
+
+def to_result(record: Record) -> dict[str, Any]:
+    """Turn a record into what the store keeps."""
+    return asdict(record)
+
+
+def from_result(result: dict[str, Any]) -> Record:
+    """Turn what the store keeps into a record."""
+    events = result.pop("events")
+    return Record(**result, events=None if events is None else Events(**events))
+
+
+def names(value: str | Sequence[str]) -> list[str]:
+    """Accept one name or several."""
+    return [value] if isinstance(value, str) else list(value)
+
+
+def evaluate(
+    controllers: str | Sequence[str],
+    *,
+    env: str = AVOIDANCE,
+    scenario: str | Sequence[str] = "forest",
+    episodes: int = 20,
+    seed: int = 0,
+    jobs: int = 1,
+    out: str | Path | None = None,
+    clock_hz: float | None = None,
+    late: str = "hold",
+    instant: bool = False,
+    progress: Progress | None = None,
+    **options: Any,
+) -> list[Record]:
+    """Run every controller in every scenario, and return the records in that order.
+
+    Episode i has the seed `seed + i` (and world i of a file of many), for all controllers alike;
+    results do not depend on `jobs`, the number of processes. With `out`, episodes are kept there as
+    they end, and those that are there already are not run again. clock_hz, late and instant: see
+    `loop.Timing`. options: further keywords of the environment. progress: called with how many
+    episodes are done, and how many there are.
+
+    With jobs > 1, call it from under ``if __name__ == "__main__":``, since workers import the main
+    module.
+    """
+    if episodes < 1:
+        raise ValueError(f"episodes={episodes} must be 1 or more")
+    if seed < 0:
+        raise ValueError(f"seed={seed} must be 0 or more")
+    if jobs < 1:
+        raise ValueError(f"jobs={jobs} must be 1 or more")
+    timing = Timing(clock_hz, late, instant)
+    kept = tuple(sorted(options.items()))
+    wanted = [
+        Job(controller, env, name, i, seed + i, timing, kept)
+        for name in names(scenario)
+        for controller in names(controllers)
+        for i in range(episodes)
+    ]
+    for job in wanted[::episodes]:  # say what is wrong before anything runs
+        find_controller(job.controller)
+        require_delays(open_env(job.env, job.scenario, job.options))
+    with ExitStack() as stack:
+        store = stack.enter_context(Store(Path(out))) if out is not None else None
+        return run_wanted(wanted, jobs, store, progress or (lambda done, total: None))
+
+
+def run_wanted(
+    wanted: Sequence[Job], jobs: int, store: Store | None, progress: Progress
+) -> list[Record]:
+    """Run the jobs that the store does not hold; return the records of all in order."""
+    records: dict[Job, Record] = {}
+    for job in wanted:
+        result = store.find(job.key) if store else None
+        if result is not None:
+            records[job] = from_result(result)
+    missing = [job for job in dict.fromkeys(wanted) if job not in records]
+    by_place = {(job.controller, job.scenario, job.episode): job for job in missing}
+    progress(len(records), len(wanted))
+    blocks = [missing[i : i + BLOCK] for i in range(0, len(missing), BLOCK)]
+    with closing(run_blocks(blocks, jobs)) as finished:
+        for block in finished:
+            for record in block:
+                job = by_place[record.controller, record.scenario, record.episode]
+                records[job] = record
+                if store:
+                    store.add(job.key, to_result(record))
+            progress(len(records), len(wanted))
+    return [records[job] for job in wanted]
