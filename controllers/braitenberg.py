@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurobot.compiled import kernel
-from neurobot.loop import Body, Observation
+from neurobot.loop import Body, Observation, require_range
 
 NEAR_M = 2.0  # obstacles beyond this are not felt
 CRUISE = 0.8  # wheel command with nothing around
@@ -21,7 +21,7 @@ SPIN = 0.25  # the wheels' difference when both sides are blocked
 def feel(
     range_m: NDArray[np.float32], cos: NDArray[np.float64], sin: NDArray[np.float64]
 ) -> tuple[float, float]:
-    """Return the strongest stimulus on the left and on the right, 0..1; what is ahead counts most."""
+    """Return the strongest stimulus left and right, 0..1; what is ahead counts most."""
     left, right = 0.0, 0.0
     for b in range(range_m.shape[0]):
         stimulus = max(0.0, 1.0 - range_m[b] / NEAR_M) * max(0.0, 0.3 + 0.7 * cos[b])
@@ -37,6 +37,7 @@ class BraitenbergController:
 
     def attach(self, body: Body) -> None:
         """Learn where the beams point."""
+        require_range("braitenberg", body)
         self.body = body
 
     def reset(self, seed: int) -> None:
@@ -48,8 +49,12 @@ class BraitenbergController:
         wheels = np.array([CRUISE - FEAR * right, CRUISE - FEAR * left])
         if "goal" in observation:
             ahead, side = observation["goal"].tolist()
-            pull = LOVE * (side if ahead > 0 else np.copysign(1.0, side)) / max(1.0, np.hypot(ahead, side))
+            pull = (
+                LOVE
+                * (side if ahead > 0 else np.copysign(1.0, side))
+                / max(1.0, np.hypot(ahead, side))
+            )
             wheels += (-pull, pull)
         if wheels.max() < SPIN:
             wheels = np.array([SPIN, -SPIN]) if left >= right else np.array([-SPIN, SPIN])
-        return np.clip(wheels, -1.0, 1.0).astype(np.float32)
+        return np.asarray(np.clip(wheels, -1.0, 1.0), np.float32)

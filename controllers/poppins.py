@@ -1,8 +1,11 @@
-"""The spiking brain: the veto network of `controllers.veto` on the POPPINS chip."""
+"""The spiking brain: the veto network of `controllers.veto` on the POPPINS chip.
+
+It has two programs, one to roam and one to seek a goal: the same network and code with other
+integers. Which one runs follows from whether the observation holds a goal.
+"""
 
 import math
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,44 +17,73 @@ from neurobot.decode import NO_WINNER, winner
 from neurobot.encode import FULL, change, proximity, rate
 from neurobot.events import Events
 from neurobot.fixed import Ints
-from neurobot.loop import Body, Observation
-from neurobot.poppins import Chip
+from neurobot.loop import Body, Observation, require_range
+from neurobot.poppins import Chip, Poppins
 
 TICKS = 64  # of one decision, if it is not decided before
-SPIN_RADPS = 2.0
 BURST_TICKS = 8  # at the beginning of a decision, for what has come nearer
-TUNED_RADIUS_M = 0.333  # the distances below suit a robot of this circumscribed radius
+SPIN_RADPS = 2.0
+TUNED_RADIUS_M = 0.333  # the zones below suit a robot of this circumscribed radius
+AHEAD = np.array([1.0, 0.0])
 
 Floats = NDArray[np.float64]
 
 
-class Wants(NamedTuple):
-    """Mean stimulus of the best direction, and what others lose of it."""
+@dataclass(frozen=True)
+class Program:
+    """How readings become spikes, what the network is, and how its spikes become wheel commands."""
 
-    base: float
-    goal: float  # per unit of chord (0..2) off the goal
+    wiring: veto.Wiring
+    near_m: tuple[float, float]  # full and no rate of a near threat
+    far_m: tuple[float, float]  # of a far one
+    approach: int  # a rise of a level by so much is one spike at once
+    base: float  # mean stimulus of the best direction
+    goal: float  # lost per unit of chord (0..2) off the goal
     ahead: float  # off straight ahead
     last: float  # off the last decision
-    shut: float  # where one sees nothing but obstacles at hand
+    spin: float  # mean stimulus of spinning, 1 more to the side of the last decision
+    turn_gain: float  # yaw rate per direction, 1/s
+    creep_rate: float  # spikes per tick of the winner: least speed ...
+    full_rate: float  # ... and full speed
+    creep: float  # least share of full speed
+    cruise: float  # largest share of full speed
+    brake_gain: float  # share of speed lost per brake spike and tick
 
 
-@dataclass(frozen=True)
-class Senses:
-    """How readings become spikes, and spikes wheel commands."""
-
-    near_m: tuple[float, float] = (0.26, 0.9)  # full and no rate of a near threat
-    far_m: tuple[float, float] = (0.45, 1.5)
-    approach: int = 40  # a rise of a level by so much is one spike at once
-    seek: Wants = Wants(base=26.0, goal=8.0, ahead=3.0, last=3.0, shut=1.0)
-    roam: Wants = Wants(base=26.0, goal=0.0, ahead=3.0, last=3.0, shut=6.0)
-    open_m: float = 5.0  # no place is more open
-    spin: float = 15.0  # mean stimulus of spinning
-    spin_again: float = 1.0  # and more of it to the side of the last decision
-    turn_gain: float = 3.0  # yaw rate per direction, 1/s
-    creep_rate: float = 0.0  # spikes per tick of the winner: least speed ...
-    full_rate: float = 0.11  # ... and full speed
-    brake_gain: float = 2.0  # share of speed lost per brake spike and tick
-    creep: float = 0.1  # least share of full speed
+ROAM = Program(
+    wiring=veto.Wiring(),
+    near_m=(0.26, 0.9),
+    far_m=(0.45, 1.5),
+    approach=40,
+    base=26.0,
+    goal=0.0,
+    ahead=3.0,
+    last=3.0,
+    spin=15.0,
+    turn_gain=3.0,
+    creep_rate=0.0,
+    full_rate=0.11,
+    creep=0.1,
+    cruise=0.9,
+    brake_gain=2.0,
+)
+SEEK = Program(
+    wiring=veto.Wiring(),
+    near_m=(0.26, 0.9),
+    far_m=(0.45, 1.5),
+    approach=40,
+    base=26.0,
+    goal=8.0,
+    ahead=3.0,
+    last=3.0,
+    spin=15.0,
+    turn_gain=3.0,
+    creep_rate=0.0,
+    full_rate=0.11,
+    creep=0.1,
+    cruise=1.0,
+    brake_gain=2.0,
+)
 
 
 @kernel
@@ -73,119 +105,112 @@ def threat_levels(nearest_m: Floats, zones_m: Floats, levels: Ints) -> None:
 
 
 @kernel
-def openness(nearest_m: Floats, seen: Ints, open_m: float) -> float:
-    """How far one sees on average through some sectors, as a share of open_m, at most 1."""
-    total = 0.0
-    for s in seen:
-        total += min(nearest_m[s], open_m)
-    return total / (open_m * seen.shape[0])
-
-
-@kernel
 def drive_levels(
-    moves: Floats,
-    goal: Floats,
-    last: Floats,
-    nearest_m: Floats,
-    seen: Ints,
-    open_m: float,
-    wants: Wants,
-    amplitude: float,
-    levels: Ints,
+    moves: Floats, goal: Floats, last: Floats, wants: Floats, amplitude: float, levels: Ints
 ) -> None:
-    """Write the level of each direction's drive."""
+    """Write the level of each direction's drive; wants: base, goal, ahead and last of a program."""
     for d in range(moves.shape[0]):
         cos, sin = moves[d, 0], moves[d, 1]
-        stimulus = wants.base - wants.ahead * chord(1.0, 0.0, cos, sin)
-        stimulus -= wants.last * chord(last[0], last[1], cos, sin)
-        stimulus -= wants.goal * chord(goal[0], goal[1], cos, sin)
-        stimulus -= wants.shut * (1.0 - openness(nearest_m, seen[d], open_m))
+        stimulus = wants[0] - wants[1] * chord(goal[0], goal[1], cos, sin)
+        stimulus -= wants[2] * chord(1.0, 0.0, cos, sin)
+        stimulus -= wants[3] * chord(last[0], last[1], cos, sin)
         levels[d] = int(min(max(stimulus / amplitude, 0.0), 1.0) * FULL)
+
+
+class Brain:
+    """A program loaded into a chip, for one robot."""
+
+    def __init__(self, program: Program, chip: Chip, body: Body) -> None:
+        self.program = program
+        self.body = body
+        angles = np.arctan2(body.beam_sin, body.beam_cos)
+        low, view = float(angles.min()), max(float(np.ptp(angles)), 1e-9)
+        self.sector_of = np.minimum(
+            (angles - low) / view * veto.SECTORS, veto.SECTORS - 1
+        ).astype(np.int32)  # fmt: skip
+        sectors = low + (np.arange(veto.SECTORS) + 0.5) / veto.SECTORS * view
+        self.network: Poppins = veto.build(program.wiring, sectors, chip)
+        self.angles = program.wiring.directions_rad
+        self.moves = unit_vectors(self.angles)
+        radius_m = math.hypot(body.half_length_m, body.half_width_m)
+        self.zones_m = radius_m / TUNED_RADIUS_M * np.array([program.near_m, program.far_m])
+        self.wants = np.array([program.base, program.goal, program.ahead, program.last])
+        self.voters = np.arange(veto.MOTOR, veto.BRAKE, dtype=np.int32)
+        self.forget()
+
+    def forget(self) -> None:
+        """Forget the last decision."""
+        self.last = AHEAD
+        self.before = np.full(veto.THREATS, FULL, np.int32)
+
+    def encode(self, range_m: NDArray[np.float32], goal: Floats) -> NDArray[np.bool_]:
+        """Turn a scan and a goal, metres ahead and left, into spike trains (TICKS, NEURONS)."""
+        program, amplitude = self.program, float(self.program.wiring.drive)
+        levels = np.zeros(veto.NEURONS, np.int32)
+        nearest_m = np.empty(veto.SECTORS)
+        pool(range_m, self.sector_of, nearest_m)
+        threat_levels(nearest_m, self.zones_m, levels)
+        drives = levels[veto.PREMOTOR :]
+        drive_levels(self.moves, goal, self.last, self.wants, amplitude, drives)
+        again = veto.SPIN_LEFT if self.last[1] >= 0.0 else veto.SPIN_RIGHT
+        for move in (veto.SPIN_RIGHT, veto.SPIN_LEFT):
+            drives[move] = int(min((program.spin + (move == again)) / amplitude, 1.0) * FULL)
+        threats = levels[: veto.THREATS].copy()
+        trains = rate(levels, TICKS)
+        bursts = change(threats, self.before, BURST_TICKS, program.approach)
+        trains[:BURST_TICKS, : veto.THREATS] |= bursts
+        self.before = threats
+        return trains
+
+    def decode(self, spikes: Ints, ticks: int) -> tuple[float, float]:
+        """Turn the spikes of each neuron (NEURONS,) in so many ticks into speed and yaw rate."""
+        program = self.program
+        votes = spikes[veto.MOTOR : veto.BRAKE]
+        move = winner(votes)
+        if move == NO_WINNER:
+            return 0.0, 0.0
+        if move >= veto.DIRECTIONS:
+            side = 1.0 if move == veto.SPIN_LEFT else -1.0
+            if self.last[1] * side <= 0.0:
+                self.last = np.array([1.0, 0.01 * side])
+            return 0.0, side * SPIN_RADPS
+        self.last = self.moves[move]
+        vigour = votes[move] / ticks - program.creep_rate
+        vigour /= program.full_rate - program.creep_rate
+        ease = 1.0 - program.brake_gain * spikes[veto.BRAKE] / ticks
+        share = min(max(vigour, program.creep), 1.0) * max(ease, program.creep)
+        speed = program.cruise * self.body.max_speed_mps * share * max(self.last[0], 0.0)
+        return speed, program.turn_gain * self.angles[move]
 
 
 class PoppinsController:
     """See, spike, vote, steer; one decision of the chip at a time, each from rest."""
 
-    def __init__(self, senses: Senses = Senses(), wiring: veto.Wiring = veto.Wiring()) -> None:  # noqa: B008
-        self.senses = senses
-        self.wiring = wiring
+    def __init__(self, roam: Program = ROAM, seek: Program = SEEK) -> None:
+        self.programs = (roam, seek)
         self.chip = Chip()
         self.clock_hz = self.chip.clock_hz
         self.events = Events()
 
     def attach(self, body: Body) -> None:
-        """Wire the network for the robot's field of view."""
+        """Wire both programs for the robot's size and field of view."""
+        require_range("poppins", body)
         self.body = body
-        angles = np.arctan2(body.beam_sin, body.beam_cos)
-        low, high = float(angles.min()), float(angles.max())
-        share = (angles - low) / max(high - low, 1e-9)
-        self.sector_of = np.minimum(share * veto.SECTORS, veto.SECTORS - 1).astype(np.int32)
-        sectors = low + (np.arange(veto.SECTORS) + 0.5) / veto.SECTORS * (high - low)
-        self.angles = self.wiring.directions_rad
-        self.moves = unit_vectors(self.angles)
-        middle = np.floor((self.angles - low) / max(high - low, 1e-9) * veto.SECTORS)
-        beside = middle[:, None] + np.arange(-2, 3)
-        self.seen = np.clip(beside, 0, veto.SECTORS - 1).astype(np.int32)
-        scale = math.hypot(body.half_length_m, body.half_width_m) / TUNED_RADIUS_M
-        self.zones_m = scale * np.array([self.senses.near_m, self.senses.far_m])
-        self.network = veto.build(self.wiring, sectors, self.chip)
-        self.voters = np.arange(veto.MOTOR, veto.BRAKE, dtype=np.int32)
+        self.roam, self.seek = (Brain(program, self.chip, body) for program in self.programs)
 
     def reset(self, seed: int) -> None:
         """Forget the last decision."""
-        self.last = self.ahead = np.array([1.0, 0.0])
-        self.before = np.full(veto.THREATS, FULL, np.int32)
+        self.roam.forget()
+        self.seek.forget()
 
     def act(self, observation: Observation) -> NDArray[np.float32]:
         """Turn one scan into wheel commands by one decision of the chip."""
-        spikes, self.events = self.network.decide(self.encode(observation), self.voters)
-        return self.steer(spikes, self.events.ticks)
-
-    def encode(self, observation: Observation) -> NDArray[np.bool_]:
-        """Turn a scan, and a goal if there is one, into spike trains (TICKS, NEURONS)."""
-        senses, drive = self.senses, float(self.wiring.drive)
-        levels = np.zeros(veto.NEURONS, np.int32)
-        nearest_m = np.empty(veto.SECTORS)
-        pool(observation["range"], self.sector_of, nearest_m)
-        threat_levels(nearest_m, self.zones_m, levels)
-        wants, goal = senses.roam, self.ahead
-        if "goal" in observation:
-            wants, goal = senses.seek, observation["goal"].astype(np.float64)
-        drives = levels[veto.PREMOTOR :]
-        drive_levels(
-            self.moves, goal, self.last, nearest_m, self.seen, senses.open_m, wants, drive, drives
-        )
-        again = veto.SPIN_LEFT if self.last[1] >= 0.0 else veto.SPIN_RIGHT
-        for move in (veto.SPIN_RIGHT, veto.SPIN_LEFT):
-            stimulus = senses.spin + senses.spin_again * (move == again)
-            drives[move] = int(min(stimulus / drive, 1.0) * FULL)
-        trains = rate(levels, TICKS)
-        threats = levels[: veto.THREATS].copy()
-        trains[:BURST_TICKS, : veto.THREATS] |= change(
-            threats, self.before, BURST_TICKS, senses.approach
-        )
-        self.before = threats
-        return trains
-
-    def steer(self, spikes: Ints, ticks: int) -> NDArray[np.float32]:
-        """Turn the spikes of each neuron (NEURONS,) in so many ticks into wheel commands."""
-        senses, body = self.senses, self.body
-        votes = spikes[veto.MOTOR : veto.BRAKE]
-        move = winner(votes)
-        if move == NO_WINNER:
-            return np.zeros(2, np.float32)
-        if move in (veto.SPIN_RIGHT, veto.SPIN_LEFT):
-            side = 1.0 if move == veto.SPIN_LEFT else -1.0
-            if self.last[1] * side <= 0.0:
-                self.last = np.array([1.0, 0.01 * side])
-            speed, yaw_rate = 0.0, side * SPIN_RADPS
-        else:
-            self.last = self.moves[move]
-            vigour = (votes[move] / ticks - senses.creep_rate) / (senses.full_rate - senses.creep_rate)
-            ease = 1.0 - senses.brake_gain * spikes[veto.BRAKE] / ticks
-            share = min(max(vigour, senses.creep), 1.0) * max(ease, senses.creep)
-            speed = body.max_speed_mps * share * max(self.last[0], 0.0)
-            yaw_rate = senses.turn_gain * self.angles[move]
+        body = self.body
+        brain = self.seek if "goal" in observation else self.roam
+        goal = np.asarray(observation.get("goal", AHEAD), np.float64)
+        trains = brain.encode(observation["range"], goal)
+        spikes, self.events = brain.network.decide(trains, brain.voters)
+        speed, yaw_rate = brain.decode(spikes, self.events.ticks)
         limit = body.max_yaw_rate_radps
         yaw_rate = min(max(yaw_rate, -limit), limit)
         wheels = wheel_commands(speed, yaw_rate, body.track_m, body.max_speed_mps)

@@ -1,6 +1,7 @@
 """The floor of every comparison: wheel commands drawn anew every half second."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neurobot.loop import Body, Observation
 
@@ -23,7 +24,7 @@ class RandomController:
         self.steps = 0
         self.action = np.zeros(2, np.float32)
 
-    def act(self, observation: Observation) -> np.ndarray:  # type: ignore[type-arg]
+    def act(self, observation: Observation) -> NDArray[np.float32]:
         """Keep the last draw, or draw again."""
         if self.steps % self.hold == 0:
             self.action = self.rng.uniform(0.0, 1.0, 2).astype(np.float32)

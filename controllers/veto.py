@@ -9,7 +9,7 @@ After the decision network of the FlyintelBot (collected facts, 6.2), turned int
   **brake** neuron.
 
 Near threats veto a wide cone of directions, far ones a narrow cone. Premotor neurons excite
-themselves and inhibit all others, the weaker the later in a fixed order: equals get no tie. Spinning
+themselves and inhibit all others, the later ones in a fixed order more: equals get no tie. Spinning
 has a weak constant drive, so it wins where everything else is vetoed. Near threats ahead excite the
 brake. The numbers are ours, found by search (`scripts/tune_poppins.py`).
 """

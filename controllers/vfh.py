@@ -2,7 +2,8 @@
 
 After VFH+ (Ulrich and Borenstein, ICRA 1998): obstacles are enlarged by the robot's width and a
 margin; the openings that remain compete by their distance to the goal's direction, to straight
-ahead """
+ahead
+"""
 
 import math
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from neurobot.compiled import kernel
 from neurobot.controllers.wheels import chord, unit_vectors, wheel_commands
-from neurobot.loop import Body, Observation
+from neurobot.loop import Body, Observation, require_range
 
 SECTORS = 73  # openings looked at, evenly over SPAN_RAD to either side
 SPAN_RAD = math.radians(135)
@@ -30,7 +31,12 @@ Floats = NDArray[np.float64]
 
 @kernel
 def room_along(
-    range_m: NDArray[np.float32], beam_cos: Floats, beam_sin: Floats, cos: float, sin: float, half: float
+    range_m: NDArray[np.float32],
+    beam_cos: Floats,
+    beam_sin: Floats,
+    cos: float,
+    sin: float,
+    half: float,
 ) -> float:
     """Distance that a strip of half a width is free along a direction, from the robot's centre."""
     room = math.inf
@@ -62,9 +68,10 @@ def choose(
             + AHEAD * chord(1.0, 0.0, cos, sin)
             + LAST * chord(last[0], last[1], cos, sin)
         )
-        if cost < least:
-            if room_along(range_m, beam_cos, beam_sin, cos, sin, half) > lookahead_m:
-                best, least = k, cost
+        if cost >= least:
+            continue
+        if room_along(range_m, beam_cos, beam_sin, cos, sin, half) > lookahead_m:
+            best, least = k, cost
     return best, least
 
 
@@ -73,6 +80,7 @@ class VfhController:
 
     def attach(self, body: Body) -> None:
         """Learn the robot's width and where the beams point."""
+        require_range("vfh", body)
         self.body = body
         self.angles = np.linspace(-SPAN_RAD, SPAN_RAD, SECTORS)
         self.sectors = unit_vectors(self.angles)

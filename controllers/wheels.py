@@ -1,4 +1,4 @@
-"""From a wish (how fast ahead, how fast to turn) to wheel commands, and directions to choose from."""
+"""From a wish (how fast ahead, how fast to turn) to wheel commands; directions without angles."""
 
 import math
 

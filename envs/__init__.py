@@ -1,0 +1,1 @@
+"""The world: geometry, physics, sensors, scenarios, tasks, and the Gymnasium environments."""

@@ -9,7 +9,7 @@ import numpy as np
 from neurobot.envs.batch import Batch
 from neurobot.envs.scene import Scene
 from neurobot.envs.settings import make_settings
-from neurobot.envs.tasks import COLLISION, RUNNING, SUCCESS, TIMEOUT
+from neurobot.envs.tasks import RUNNING, SUCCESS, TIMEOUT
 from neurobot.envs.world import Array
 from neurobot.loop import Body, Observation
 
@@ -87,7 +87,7 @@ class AvoidanceEnv(gym.Env[Observation, Any]):
     ``goal`` (x, y). Unknown keys are refused. Equal seeds give equal episodes, bit for bit.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": list(RENDER_MODES), "render_fps": 10}
+    metadata: dict[str, Any] = {"render_modes": list(RENDER_MODES), "render_fps": 10}  # noqa: RUF012
     has_goal: ClassVar[bool] = False
 
     def __init__(self, render_mode: str | None = None, **options: Any) -> None:
@@ -170,6 +170,7 @@ class AvoidanceEnv(gym.Env[Observation, Any]):
         batch = self.batch
         batch.state, batch.scenes, outcome, self.np_random = copy.deepcopy(snapshot)
         batch.results.outcome[0] = outcome
+        self._trail = []
         batch.sense(batch.shares[0])
         return batch.observation(0)
 
@@ -178,25 +179,11 @@ class AvoidanceEnv(gym.Env[Observation, Any]):
         if self.render_mode is None:
             gym.logger.warn("render() needs a render_mode: 'rgb_array' or 'human'")
             return None
-        from neurobot.envs.drawing import Frame, Painter  # pygame is loaded when it is needed
+        from neurobot.envs.drawing import Painter  # pygame is loaded when it is needed
 
         if self._painter is None:
             self._painter = Painter(window=self.render_mode == "human")
-        batch = self.batch
-        info, me = batch.info(0), batch.state.rows[0]
-        frame = Frame(
-            scene=self.scene,
-            robot=batch.robot,
-            pose=info["pose"],
-            discs=batch.state.discs[0, : me["discs"]],
-            beam_cos=batch.beams.cos,
-            beam_sin=batch.beams.sin,
-            distance_m=batch.scratch[0],
-            goal=np.array([me["goal_x"], me["goal_y"]]) if self.has_goal else None,
-            trail=self._trail,
-            outcome=info["outcome"],
-            time_s=float(me["steps"]) * batch.clock.control_s,
-        )
+        frame = self.batch.frame(0, self._trail)
         if self.render_mode == "human":
             self._painter.show(frame, self.metadata["render_fps"])
             return None

@@ -4,12 +4,13 @@ The single environments are batches of one; the vectorized ones are batches of m
 anything to what happens here, hence the same seeds give the same bits in both.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from math import radians
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
 
@@ -53,8 +54,8 @@ class Batch:
         step_m = self.robot.max_speed_mps * settings.substep_s
         if step_m > self.robot.inscribed_m:
             raise ValueError(
-                f"substep_s={settings.substep_s}: at {self.robot.max_speed_mps} m/s the robot would "
-                f"move {step_m} m between two contact tests; allowed: {self.robot.inscribed_m} m"
+                f"substep_s={settings.substep_s}: at {self.robot.max_speed_mps} m/s it moves "
+                f"{step_m} m between two contact tests; allowed: {self.robot.inscribed_m} m"
             )
         self.task = Task(has_goal, settings.ground_m2)
         self._build_sensor()
@@ -80,7 +81,7 @@ class Batch:
             directions = lens(settings.camera_columns)
             shape: tuple[int, ...] = (settings.camera_rows, settings.camera_columns, 1)
             self.readings: Array = np.zeros((self.count, *shape), np.uint8)
-            space = spaces.Box(0, 255, shape, np.uint8)
+            space: spaces.Space[Any] = spaces.Box(0, 255, shape, np.uint8)
         else:
             angle = settings.field_of_view_deg
             directions = fan(settings.beams, radians(angle) if angle else robot.field_of_view_rad)
@@ -102,7 +103,7 @@ class Batch:
         }
         if self.task.has_goal:
             known["goal"] = spaces.Box(-GOAL_RANGE_M, GOAL_RANGE_M, (2,), np.float32)
-        self.observation_space = spaces.Dict(known)
+        self.observation_space: spaces.Space[Any] = spaces.Dict(known)
         self.action_space: spaces.Space[Any] = (
             spaces.Discrete(len(MOVES))
             if settings.action == "discrete"
@@ -114,6 +115,7 @@ class Batch:
         """What a controller may know of the robot that it drives."""
         robot = self.robot
         return Body(
+            sensor=self.settings.sensor,
             beam_cos=self.beams.cos,
             beam_sin=self.beams.sin,
             range_m=self.beams.range_m,
@@ -249,6 +251,28 @@ class Batch:
             "path_m": rows["path"].copy(),
             "ground_m2": rows["ground"].copy(),
         }
+
+    def frame(self, i: int, trail: Sequence[tuple[float, float]]) -> Any:
+        """Collect what a picture of row i shows: a `drawing.Frame`."""
+        from neurobot.envs.drawing import Frame  # pygame is loaded when it is needed
+
+        info, me, scene = self.info(i), self.state.rows[i], self.scenes[i]
+        if scene is None:
+            raise gym.error.ResetNeeded("the world is drawn by reset(): call it first")
+        return Frame(
+            scene=scene,
+            robot=self.robot,
+            pose=info["pose"],
+            discs=self.state.discs[i, : me["discs"]],
+            beam_cos=self.beams.cos,
+            beam_sin=self.beams.sin,
+            distance_m=self.scratch[i],
+            range_m=self.beams.range_m,
+            goal=np.array([me["goal_x"], me["goal_y"]]) if self.task.has_goal else None,
+            trail=trail,
+            outcome=info["outcome"],
+            time_s=float(me["steps"]) * self.clock.control_s,
+        )
 
     def close(self) -> None:
         """Let the threads go."""

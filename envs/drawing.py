@@ -79,6 +79,7 @@ class Frame:
     beam_cos: Floats  # (B,) directions of the beams in the robot's frame
     beam_sin: Floats  # (B,)
     distance_m: Floats  # (B,)
+    range_m: float
     goal: Floats | None  # (2,)
     trail: Sequence[tuple[float, float]]  # oldest first, one per control step
     outcome: str
@@ -362,7 +363,7 @@ def make_backdrop(frame: Frame, size: tuple[int, int]) -> Backdrop:
         view=view,
         ground=paint_ground(scene, size),
         stencil=make_stencil(scene, size),
-        glow=make_glow(size, frame.robot.lidar_range_m * view.scale),
+        glow=make_glow(size, frame.range_m * view.scale),
     )
 
 

@@ -7,6 +7,7 @@ everywhere: the same seed gives the same bits on every machine.
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neurobot.compiled import kernel
 
@@ -25,9 +26,7 @@ def ray_to_disc(x: float, y: float, cos: float, sin: float, radius: float) -> fl
 
 
 @kernel
-def ray_to_segment(
-    x: float, y: float, dx: float, dy: float, cos: float, sin: float
-) -> float:
+def ray_to_segment(x: float, y: float, dx: float, dy: float, cos: float, sin: float) -> float:
     """Distance along a ray from the origin to the segment (x, y) + [0, 1] (dx, dy), else inf."""
     across = cos * dy - sin * dx
     distance = (x * dy - y * dx) / across
@@ -89,7 +88,7 @@ def segment_to_box(
 
 
 @kernel
-def winding(px: float, py: float, outlines: np.ndarray) -> int:  # type: ignore[type-arg]
+def winding(px: float, py: float, outlines: NDArray[np.float64]) -> int:
     """How often closed outlines turn around a point: 0 outside of everything solid.
 
     outlines: (edges, 4) as x0, y0, x1, y1, each loop with its solid side on the left.

@@ -18,7 +18,7 @@ from neurobot.envs.geometry import point_to_segment, winding
 from neurobot.envs.scene import Scene
 from neurobot.envs.world import Array, Floats, Robot
 
-# Half of the 16 moves of a king and a knight: the paths are at most 2.8 % longer than the true ones.
+# Half of the 16 moves of a king and a knight: paths are at most 2.8 % longer than the true ones.
 MOVES = ((0, 1), (1, 0), (1, 1), (1, -1), (1, 2), (2, 1), (2, -1), (1, -2))
 
 
@@ -107,7 +107,7 @@ class Grid:
         )
 
     def regions(self) -> NDArray[np.int32]:
-        """Number the connected free regions from 1 (moves up, down, left, right); 0 is blocked."""
+        """Return the number of each cell's connected free region, from 1; 0 is blocked."""
         numbered: NDArray[np.int32] = label(~self.blocked)[0]
         return numbered
 

@@ -23,6 +23,7 @@ GRID_M = 0.2
 SIDE_M = 20.0
 START_GAP_M = 4.0  # no moving disc starts nearer to the robot
 
+
 class UnsolvableError(Exception):
     """A draw left no way from start to goal."""
 
@@ -89,11 +90,17 @@ def solvable(scene: Scene, robot: Robot, cell_m: float) -> Scene:
 
 
 def moving(
-    rng: np.random.Generator, scene: Scene, count: int, radius_m: float, speeds_mps: tuple[float, float]
+    rng: np.random.Generator,
+    scene: Scene,
+    count: int,
+    radius_m: float,
+    speeds_mps: tuple[float, float],
 ) -> Scene:
     """Add moving discs inside the bounds, none of them near the start."""
     x0, y0, x1, y1 = scene.bounds
-    spots = rng.uniform((x0 + radius_m, y0 + radius_m), (x1 - radius_m, y1 - radius_m), (20 * count, 2))
+    spots = rng.uniform(
+        (x0 + radius_m, y0 + radius_m), (x1 - radius_m, y1 - radius_m), (20 * count, 2)
+    )
     spots = spots[((spots - scene.start[:2]) ** 2).sum(axis=1) >= START_GAP_M**2][:count]
     headings = rng.uniform(-math.pi, math.pi, len(spots))
     speeds = rng.uniform(*speeds_mps, len(spots))
@@ -155,7 +162,12 @@ def rooms(rng: np.random.Generator, difficulty: float, robot: Robot) -> Scene:
     side, size = 18.0, 6.0
     bounds, outer = square(side)
     door = 2 * robot.circumscribed_m + 1.2 - 0.8 * difficulty
-    pairs = [(a, a + step) for step in (1, 3) for a in range(9) if step == 3 and a < 6 or step == 1 and a % 3 < 2]
+    pairs = [
+        (a, a + step)
+        for step in (1, 3)
+        for a in range(9)
+        if (step == 3 and a < 6) or (step == 1 and a % 3 < 2)
+    ]
     group = list(range(9))
     walls = [outer]
     for k in rng.permutation(len(pairs)):

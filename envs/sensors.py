@@ -37,13 +37,13 @@ class Beams(NamedTuple):
 
 
 def fan(count: int, field_of_view_rad: float) -> Floats:
-    """Unit vectors (count, 2) of beams spread evenly from the right to the left."""
+    """Return unit vectors (count, 2) of beams spread evenly from the right to the left."""
     share = np.arange(count) / max(count - 1, 1) - (0.5 if count > 1 else 0.0)
     return np.array([sincos(field_of_view_rad * s)[::-1] for s in share])
 
 
 def lens(columns: int) -> Floats:
-    """Unit vectors (columns, 2) through a pinhole camera's columns, left to right as in a picture."""
+    """Return unit vectors (columns, 2) through a pinhole camera's columns, the leftmost first."""
     offsets = CAMERA_HALF_VIEW * (1.0 - (2 * np.arange(columns) + 1) / columns)
     rays = np.column_stack([np.ones(columns), offsets])
     return np.asarray(rays / np.sqrt(1.0 + offsets * offsets)[:, None])
@@ -169,9 +169,7 @@ def scan_rows(chosen: Array, state: State, beams: Beams, distance_m: Floats, out
 
 
 @kernel
-def picture_rows(
-    chosen: Array, state: State, beams: Beams, distance_m: Floats, out: Array
-) -> None:
+def picture_rows(chosen: Array, state: State, beams: Beams, distance_m: Floats, out: Array) -> None:
     """Take a picture in each of the chosen rows; distance_m (E, B), out (E, rows, B, 1)."""
     for i in chosen:
         me = state.rows[i]

@@ -1,4 +1,4 @@
-"""The keyword options of both environments: one dataclass is the schema, the default and the check."""
+"""The keyword options of both environments: one dataclass is schema, default and check."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -45,7 +45,12 @@ class Settings:
             one_of("robot", self.robot, ROBOTS)
         if not 0 <= self.difficulty <= 1:
             raise ValueError(f"difficulty={self.difficulty} must lie in 0..1")
-        for name, low in (("beams", 1), ("camera_rows", 1), ("camera_columns", 2), ("ground_m2", 0)):
+        for name, low in (
+            ("beams", 1),
+            ("camera_rows", 1),
+            ("camera_columns", 2),
+            ("ground_m2", 0),
+        ):
             value = getattr(self, name)
             if not isinstance(value, int) or not low <= value <= 4096:
                 raise ValueError(f"{name}={value!r} must be a whole number in {low}..4096")

@@ -1,4 +1,4 @@
-"""The natively vectorized environments: the same worlds as single ones, without a loop in Python."""
+"""The natively vectorized environments: the worlds of the single ones, no loop in Python."""
 
 from collections.abc import Sequence
 from typing import Any, ClassVar
@@ -41,7 +41,7 @@ class AvoidanceVectorEnv(VectorEnv[Observation, Array, Array]):
       left, environments go on with their own chance.
     """
 
-    metadata: ClassVar[dict[str, Any]] = {"render_modes": ["rgb_array"], "render_fps": 10}
+    metadata: dict[str, Any] = {"render_modes": ["rgb_array"], "render_fps": 10}  # noqa: RUF012
     has_goal: ClassVar[bool] = False
 
     def __init__(
@@ -87,11 +87,11 @@ class AvoidanceVectorEnv(VectorEnv[Observation, Array, Array]):
         seeds = self._seeds(seed)
         self._queue = [dict(episode) for episode in given.pop("episodes", ())]
         infos: Infos = {}
-        for i in chosen:
+        for i in chosen.tolist():
             if seeds[i] is not None:
                 self.generators[i] = seeding.np_random(seeds[i])[0]
-            self._reset_one(int(i), given)
-            infos = self._add_info(infos, self.batch.info(i), int(i))
+            self._reset_one(i, given)
+            infos = self._add_info(infos, self.batch.info(i), i)
         self._ended[chosen] = False
         return self.batch.observation(), infos
 
@@ -152,15 +152,15 @@ class AvoidanceVectorEnv(VectorEnv[Observation, Array, Array]):
     def _restart_ended(self) -> Infos:
         """Reset what has ended in this very step; keep how it ended under final_obs, final_info."""
         infos: Infos = {}
-        for i in np.flatnonzero(self._ended):
+        for i in np.flatnonzero(self._ended).tolist():
             final = {"final_obs": self.batch.observation(i), "final_info": self.batch.info(i)}
-            infos = self._add_info(infos, final, int(i))
-            self._reset_one(int(i), {})
+            infos = self._add_info(infos, final, i)
+            self._reset_one(i, {})
         self._ended = np.zeros(self.num_envs, np.bool_)
         return infos
 
     def _infos(self) -> Infos:
-        """Tell how every environment fares, in Gymnasium's form: an array and a mask for each key."""
+        """Tell how every environment fares, as Gymnasium wants it: for each key, array and mask."""
         infos: Infos = {}
         for key, values in self.batch.infos().items():
             infos[key] = values

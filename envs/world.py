@@ -286,8 +286,8 @@ def move_discs(me: Any, discs: Floats, dt: float) -> None:
 @kernel
 def visit(me: Any) -> int:
     """Mark the ground under the robot; return 1 if it is new, else 0."""
-    column = int(math.floor(me.x / CELL_M)) & (GROUND_CELLS - 1)
-    row = int(math.floor(me.y / CELL_M)) & (GROUND_CELLS - 1)
+    column = math.floor(me.x / CELL_M) & (GROUND_CELLS - 1)
+    row = math.floor(me.y / CELL_M) & (GROUND_CELLS - 1)
     mark = np.uint64(1) << np.uint64(column)
     if me.visited[row] & mark:
         return 0

@@ -4,6 +4,8 @@ SplitMix64 (Steele, Lea and Flood, OOPSLA 2014) hashes the pair; every draw of t
 one call with the key of its environment, so a batch draws the very bits that a single world draws.
 """
 
+from typing import Any
+
 import numpy as np
 
 from neurobot.compiled import kernel
@@ -14,7 +16,7 @@ MIX_B = np.uint64(0x94D049BB133111EB)
 
 
 @kernel
-def bits(key: int, stream: int, counter: int) -> int:
+def bits(key: Any, stream: int, counter: int) -> Any:
     """Return 64 random bits for one key, stream and counter."""
     state = np.uint64(key) + GOLDEN * (np.uint64(counter) * np.uint64(16) + np.uint64(stream + 1))
     state = (state ^ (state >> np.uint64(30))) * MIX_A

@@ -3,14 +3,15 @@
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any
 
 import gymnasium as gym
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
@@ -20,7 +21,7 @@ from neurobot.controllers import CONTROLLERS
 from neurobot.cost import COST_TABLES, DEFAULT_COST_TABLE
 from neurobot.envs.scenarios import SCENARIOS
 from neurobot.envs.world import ROBOTS
-from neurobot.loop import LATE
+from neurobot.loop import LATE, ControllerError
 from neurobot.metrics import Row, tabulate
 from neurobot.poppins import Chip
 from neurobot.suite import AVOIDANCE, evaluate
@@ -59,11 +60,20 @@ def parser() -> argparse.ArgumentParser:
     add("--jobs", type=int, default=cores(), metavar="N", help="processes (default: all cores)")
     add("--out", metavar="DIR", help="keep episodes there; the same command goes on where it ended")
     add("--json", action="store_true", help="print one JSON object instead of a table")
-    add("--robot", metavar="NAME", help=f"{', '.join(ROBOTS)} (default: jackal, or the world file's)")
+    add(
+        "--robot",
+        metavar="NAME",
+        help=f"{', '.join(ROBOTS)} (default: jackal, or the world file's)",
+    )
     add("--difficulty", type=float, metavar="D", help="of generated scenarios, 0..1 (default: 0.5)")
     add("--sensor", metavar="NAME", help="range or camera (default: range)")
     add("--time-limit", type=float, metavar="S", help="seconds per episode (default: 60)")
-    add("--noise", type=float, metavar="SD", help="of the sensor, metres or grey levels (default: 0)")
+    add(
+        "--noise",
+        type=float,
+        metavar="SD",
+        help="of the sensor, metres or grey levels (default: 0)",
+    )
     add("--dropout", type=float, metavar="P", help="chance that a beam sees nothing (default: 0)")
     add("--clock-hz", type=float, metavar="HZ", help="clock of the chips (default: their own)")
     add(
@@ -130,82 +140,82 @@ def run_evaluate(args: argparse.Namespace) -> None:
     if args.json:
         print_json("evaluate", args.seed, rows, cost_table=args.cost_table)
     else:
-        print_rows(rows, args)
+        print_rows(rows, args.seed, args.cost_table)
 
 
 def print_json(command: str, seed: int | None, rows: list[Row], **more: Any) -> None:
     """Print one object."""
-    print(json.dumps({"command": command, "version": __version__, "seed": seed, **more, "rows": rows}))
+    print(
+        json.dumps({"command": command, "version": __version__, "seed": seed, **more, "rows": rows})
+    )
 
 
 def prefixed(value: float | None, unit: str) -> str:
-    """Write a quantity with three digits and a prefix: 1.23 uJ."""
+    """Write a quantity with two digits and a prefix: 1.2 uJ."""
     if value is None:
         return "-"
-    for factor, prefix in ((1.0, ""), (1e-3, "m"), (1e-6, "u"), (1e-9, "n")):
-        if abs(value) >= factor:
-            return f"{value / factor:.3g} {prefix}{unit}"
-    return f"{value / 1e-12:.3g} p{unit}"
+    if value == 0:
+        return f"0 {unit}"
+    for factor, prefix in ((1.0, ""), (1e-3, "m"), (1e-6, "u"), (1e-9, "n"), (1e-12, "p")):
+        if value >= 0.995 * factor or prefix == "p":
+            scaled = value / factor
+            return f"{scaled:.{0 if scaled >= 9.95 else 1}f} {prefix}{unit}"
+    raise AssertionError("the loop ends with pico")
 
 
 def percent(value: float) -> str:
-    """Write a rate as a whole or half percentage."""
-    return f"{100 * value:.3g}"
+    """Write a rate as a percentage with at most one decimal."""
+    return f"{100 * value:.1f}".removesuffix(".0")
 
 
-def cells(row: Row) -> list[str]:
-    """Write one row of the table."""
-    return [
-        row["controller"],
-        f"{percent(row['success_rate'])} ({percent(row['success_low'])}-{percent(row['success_high'])})",
-        percent(row["collision_rate"]),
-        percent(row["timeout_rate"]),
-        f"{row['mean_speed_mps']:.2f}",
-        "-" if row["spl"] is None else f"{row['spl']:.2f}",
-        f"{row['min_clearance_m']:.2f}",
-        prefixed(row["latency_s"], "s"),
-        prefixed(row["dynamic_j"], "J"),
-        prefixed(row["idle_j"], "J"),
-        prefixed(row["power_w"], "W"),
-        "-" if row["sops"] is None else f"{row['sops']:.0f}",
-    ]
+# Heading and cell of each column.
+COLUMNS: dict[str, Callable[[Row], str]] = {
+    "controller": lambda row: str(row["controller"]),
+    "succ.\n%": lambda row: percent(row["success_rate"]),
+    "95 %\nint.": lambda row: f"{100 * row['success_low']:.0f}-{100 * row['success_high']:.0f}",
+    "coll.\n%": lambda row: percent(row["collision_rate"]),
+    "time\nout": lambda row: percent(row["timeout_rate"]),
+    "speed\nm/s": lambda row: f"{row['mean_speed_mps']:.2f}",
+    "SPL": lambda row: f"{row['spl']:.2f}",
+    "latency": lambda row: prefixed(row["latency_s"], "s"),
+    "dynamic\nenergy": lambda row: prefixed(row["dynamic_j"], "J"),
+    "idle\nenergy": lambda row: prefixed(row["idle_j"], "J"),
+    "power": lambda row: prefixed(row["power_w"], "W"),
+    "SOPs": lambda row: "-" if row["sops"] is None else f"{row['sops']:.0f}",
+}
 
 
-HEADINGS = (
-    "controller",
-    "success % (95 %)",
-    "coll. %",
-    "timeout %",
-    "m/s",
-    "SPL",
-    "gap m",
-    "latency",
-    "dynamic",
-    "idle",
-    "power",
-    "SOPs",
-)
+def make_table(rows: Sequence[Row]) -> Table:
+    """Lay the rows of one scenario out."""
+    table = Table(box=SIMPLE_HEAD, padding=0, pad_edge=False)
+    columns = {
+        heading: cell
+        for heading, cell in COLUMNS.items()
+        if heading != "SPL" or rows[0]["spl"] is not None
+    }
+    for heading in columns:
+        table.add_column(heading, justify="left" if heading == "controller" else "right")
+    for row in rows:
+        table.add_row(*(cell(row) for cell in columns.values()))
+    return table
 
 
-def print_rows(rows: list[Row], args: argparse.Namespace) -> None:
+def print_rows(rows: list[Row], seed: int, cost_table: str) -> None:
     """Print a table for each scenario, and what its figures mean."""
-    console = Console()
+    console = Console(highlight=False)
     for scenario in dict.fromkeys(row["scenario"] for row in rows):
         mine = [row for row in rows if row["scenario"] == scenario]
-        title = f"{mine[0]['env']}  {scenario}  {mine[0]['episodes']} episodes from seed {args.seed}"
-        table = Table(title=title, title_justify="left")
-        for heading in HEADINGS:
-            table.add_column(heading, justify="left" if heading == "controller" else "right")
-        for row in mine:
-            table.add_row(*cells(row))
-        console.print(table)
-    table = COST_TABLES[args.cost_table]
+        console.print(
+            f"[bold]{escape(scenario)}[/]  {mine[0]['env']}, {mine[0]['episodes']} episodes "
+            f"from seed {seed}"
+        )
+        console.print(make_table(mine))
+    prices = COST_TABLES[cost_table]
     console.print(
-        f"Latency, dynamic and idle energy per decision, power and synaptic operations (SOPs) are "
-        f"modelled, with cost table '{table.name}' ({table.provenance}); '-': no events counted. "
-        "gap: least clearance, mean over episodes.",
+        "Latency, energy and synaptic operations (SOPs) are per decision. Latency, energy and "
+        f"power are modelled. Cost table {prices.name!r}: {prices.provenance}. "
+        "-: this controller counts no events.",
         style="dim",
-        highlight=False,
     )
 
 
@@ -250,7 +260,9 @@ def run_list(args: argparse.Namespace) -> None:
 
 def summaries(functions: dict[str, Any]) -> dict[str, str]:
     """Return the first line of each function's docstring."""
-    return {name: (function.__doc__ or "").partition("\n")[0] for name, function in functions.items()}
+    return {
+        name: (function.__doc__ or "").partition("\n")[0] for name, function in functions.items()
+    }
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -258,13 +270,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = parser().parse_args(arguments)
     try:
         args.function(args)
-    except (ValueError, OSError, gym.error.Error) as error:
+    except (ValueError, OSError, ControllerError, gym.error.Error) as error:
         print(f"neurobot {args.command}: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        kept = f"what is done stays in {args.out}: the same command goes on from there" if getattr(
-            args, "out", None
-        ) else "nothing is kept without --out DIR"
+        kept = "nothing is kept without --out DIR"
+        if getattr(args, "out", None):
+            kept = f"what is done stays in {args.out}; the same command goes on from there"
         print(f"neurobot {args.command}: interrupted; {kept}", file=sys.stderr)
         return INTERRUPTED
     return 0

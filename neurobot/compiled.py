@@ -14,11 +14,10 @@ def kernel(function: F) -> F:
 
     The machine code is cached on disk where a cache can be written.
     """
-    options = {"nogil": True, "error_model": "numpy"}
     try:
-        return cast(F, njit(cache=True, **options)(function))
+        return cast(F, njit(cache=True, nogil=True, error_model="numpy")(function))
     except RuntimeError:  # Numba found no folder that it may write a cache to
-        return cast(F, njit(**options)(function))
+        return cast(F, njit(nogil=True, error_model="numpy")(function))
 
 
 def cores() -> int:

@@ -67,7 +67,8 @@ COST_TABLES = {
             weight_read_j=SCALE_45_TO_180 * (10e-12 / 8 + 0.05e-12),  # 8 of 64 bits, 16-bit add
             current_write_j=SCALE_45_TO_180 * 16 * 10e-12 / 64,
             decay_j=SCALE_45_TO_180 * 2 * 0.05e-12,  # shift and subtract: two 16-bit adds, assumed
-            membrane_update_j=SCALE_45_TO_180 * (2 * 0.2e-12 + 3 * 0.03e-12),  # 2 multiplies, 3 adds
+            membrane_update_j=SCALE_45_TO_180
+            * (2 * 0.2e-12 + 3 * 0.03e-12),  # 2 multiplies, 3 adds
             idle_w=4 * 37e-6 + 1e-6,
         ),
     )

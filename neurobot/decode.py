@@ -28,8 +28,5 @@ def is_decided(counts: Ints, ticks_left: int) -> bool:
         total += counts[k]
     best = winner(counts)
     if best != NO_WINNER:
-        return 2 * counts[best] > total + ticks_left * (counts.shape[0] - 1)
-    for k in range(counts.shape[0]):
-        if 2 * (counts[k] + ticks_left) > total + ticks_left:
-            return False
-    return True
+        return bool(2 * counts[best] > total + ticks_left * (counts.shape[0] - 1))
+    return bool(2 * (counts.max() + ticks_left) <= total + ticks_left)

@@ -75,7 +75,7 @@ class Neurons:
     def branch(self) -> Ints:
         """Where the force changes from the one slope to the other, (N,)."""
         a, b = self.slope_rest, self.slope_threshold
-        return (a * self.rest + b * self.threshold) // (a + b)
+        return np.asarray((a * self.rest + b * self.threshold) // (a + b), np.int32)
 
     @property
     def shift(self) -> Ints:
@@ -109,7 +109,7 @@ def make_silicon(
         neurons.reset,
         neurons.slope_rest,
         neurons.slope_threshold,
-        neurons.branch.astype(np.int32),
+        neurons.branch,
         neurons.shift,
         np.ascontiguousarray(weights, np.int32),
         *signed_range(current_bits),
@@ -148,7 +148,7 @@ def fit(silicon: Silicon, current: Ints) -> None:
 
 
 @kernel
-def decayed(current: int, shift: int) -> int:
+def decayed(current: Any, shift: Any) -> Any:
     """Lose 1 / 2**shift of the current, rounded down, and never less than 1; see NO_DECAY."""
     loss = np.int32(current >> (shift & 31))  # the mask keeps the shift in 32-bit lanes
     loss = max(loss, np.int32(current > 0)) if loss >= 0 else loss
@@ -183,9 +183,7 @@ def tick(silicon: Silicon, stimulus: Any, potential: Ints, current: Ints, fired:
 
 
 @kernel
-def record(
-    silicon: Silicon, drive: Any, potentials: Any, spikes: Any, currents: Any
-) -> None:
+def record(silicon: Silicon, drive: Any, potentials: Any, spikes: Any, currents: Any) -> None:
     """Run from rest and write every step's state, each (T, N)."""
     potential = silicon.rest.copy()
     current = np.zeros_like(potential)

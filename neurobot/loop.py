@@ -8,6 +8,8 @@ from then on the robot holds the previous command, coasts (wheels unpowered) or 
 
 import hashlib
 import math
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -21,6 +23,7 @@ from neurobot.events import Events
 class Body:
     """What a controller may know of the robot that it drives: its shape, its wheels, its sensor."""
 
+    sensor: str  # "range" or "camera"
     beam_cos: NDArray[np.float64]  # (B,) directions of the beams or camera columns
     beam_sin: NDArray[np.float64]  # (B,) positive to the left
     range_m: float
@@ -103,6 +106,28 @@ class Episode:
     trajectory_sha256: str
 
 
+class ControllerError(RuntimeError):
+    """A controller raised an error of its own."""
+
+
+@contextmanager
+def blame(controller: object) -> Iterator[None]:
+    """Turn what a controller raises into one sentence that names it."""
+    try:
+        yield
+    except Exception as error:
+        mind = controller if isinstance(controller, type) else type(controller)
+        name = f"{mind.__module__}:{mind.__qualname__}"
+        reason = f"{type(error).__name__}: {error}"
+        raise ControllerError(f"controller {name} raised {reason}") from error
+
+
+def require_range(name: str, body: Body) -> None:
+    """Refuse a robot without a range sensor, on behalf of a controller that needs one."""
+    if body.sensor != "range":
+        raise ValueError(f"{name}: sensor 'range' needed, {body.sensor!r} found")
+
+
 def require_delays(env: Any) -> None:
     """Refuse an environment whose actions cannot come late."""
     if not hasattr(env.unwrapped, "schedule"):
@@ -134,7 +159,8 @@ class Pilot:
 
     def decide(self, observation: Observation) -> None:
         """Begin a decision."""
-        self.pending = self.controller.act(observation)
+        with blame(self.controller):
+            self.pending = self.controller.act(observation)
         latency_s = self.timing.latency_s(self.controller)
         self.substeps_left = math.ceil(latency_s / self.body.substep_s - 1e-9)
         self.late_decisions += self.substeps_left > self.body.substeps
@@ -170,7 +196,8 @@ def run_episode(
     """
     world = env.unwrapped
     observation, info = env.reset(seed=seed, options=options)
-    controller.reset(seed)
+    with blame(controller):
+        controller.reset(seed)
     pilot = Pilot(controller, timing or Timing(), world.body)
     trajectory = hashlib.sha256(info["pose"].tobytes())
     total_reward, steps, ended = 0.0, 0, False

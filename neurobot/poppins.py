@@ -153,9 +153,7 @@ class Poppins:
                     f"{chip.neurons}"
                 )
         stimuli = [self._stimulus("tonic"), self._stimulus("amplitude")]
-        check_range(
-            "tonic + amplitude", stimuli[0] + stimuli[1], *signed_range(chip.stimulus_bits)
-        )
+        check_range("tonic + amplitude", stimuli[0] + stimuli[1], *signed_range(chip.stimulus_bits))
         self._blocks()
 
     def _stimulus(self, name: str) -> NDArray[np.int32]:
@@ -166,7 +164,7 @@ class Poppins:
         return values.astype(np.int32)
 
     def _blocks(self) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
-        """Return the weights as ((first, forward), (backward, second)), checked; None: no matrix."""
+        """Return the checked weights ((first, forward), (backward, second)); None: no matrix."""
         a, b = len(self.first), len(self.second)
         return (
             (
@@ -197,7 +195,10 @@ class Poppins:
         """All weights as one matrix, (N, N): zero where populations are not connected."""
         sizes = (len(self.first), len(self.second))
         filled = [
-            [np.zeros((sizes[i], sizes[j])) if block is None else block for j, block in enumerate(row)]
+            [
+                np.zeros((sizes[i], sizes[j])) if block is None else block
+                for j, block in enumerate(row)
+            ]
             for i, row in enumerate(self._blocks())
         ]
         return np.block(filled).astype(np.int32)

@@ -2,7 +2,7 @@
 
 import multiprocessing
 import signal
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, field
@@ -16,7 +16,7 @@ import neurobot
 from neurobot.controllers import find_controller
 from neurobot.envs.planner import shortest_path_m
 from neurobot.events import Events
-from neurobot.loop import Episode, Timing, attach, require_delays, run_episode
+from neurobot.loop import Episode, Timing, attach, blame, require_delays, run_episode
 from neurobot.store import Store
 
 AVOIDANCE = "neurobot/Avoidance-v0"
@@ -78,11 +78,20 @@ def open_env(env: str, scenario: str, options: tuple[tuple[str, Any], ...]) -> A
     return gym.make(env, disable_env_checker=True, scenario=scenario, **dict(options))
 
 
+def make_controller(job: Job, env: Any) -> Any:
+    """Build the job's controller and let it know the robot."""
+    require_delays(env)
+    found = find_controller(job.controller)
+    with blame(found):
+        controller = found()
+    attach(controller, env)
+    return controller
+
+
 def run_job(job: Job) -> Record:
     """Run one episode."""
     env = open_env(job.env, job.scenario, job.options)
-    controller = find_controller(job.controller)()
-    attach(controller, env)
+    controller = make_controller(job, env)
     count = env.unwrapped.batch.worlds.count
     world = {"world": job.episode % count} if count else None
     episode = run_episode(env, controller, job.seed, job.timing, world)
@@ -110,7 +119,7 @@ def ignore_interrupts() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def run_blocks(blocks: Sequence[Sequence[Job]], jobs: int) -> Iterator[list[Record]]:
+def run_blocks(blocks: Sequence[Sequence[Job]], jobs: int) -> Generator[list[Record], None, None]:
     """Yield the records of each block as it is done, in this process or in several."""
     if jobs == 1:
         yield from (run_block([job]) for block in blocks for job in block)
@@ -183,8 +192,7 @@ def evaluate(
         for i in range(episodes)
     ]
     for job in wanted[::episodes]:  # say what is wrong before anything runs
-        find_controller(job.controller)
-        require_delays(open_env(job.env, job.scenario, job.options))
+        make_controller(job, open_env(job.env, job.scenario, job.options))
     with ExitStack() as stack:
         store = stack.enter_context(Store(Path(out))) if out is not None else None
         return run_wanted(wanted, jobs, store, progress or (lambda done, total: None))

@@ -47,6 +47,7 @@ def still(**changes: Any) -> Frame:
         beam_cos=np.ones(1),
         beam_sin=np.zeros(1),
         distance_m=np.zeros(1),
+        range_m=10.0,
         goal=None,
         trail=[],
         outcome="running",

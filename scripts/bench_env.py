@@ -1,0 +1,106 @@
+"""How many steps a second the world makes: single, vectorized, and against the naive oracle.
+
+python scripts/bench_env.py [--seconds S]
+
+Every rate is the median of five rounds in one process; actions are a slow spin on the spot, so that
+episodes last, and a second figure of the vectorized environment has random actions with all their
+collisions and resets in it. The oracle is the ray caster of tests/naive_world.py.
+"""
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+
+import neurobot
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+ID = "neurobot/Avoidance-v0"
+ROUNDS = 5
+# A difficulty of 1 / 6 puts 20 discs into the forest.
+WORLD: dict[str, Any] = {"scenario": "forest", "difficulty": 1 / 6, "time_limit_s": 1e5}
+
+
+def rate(step: Callable[[], object], seconds: float) -> float:
+    """Calls per second, the median of some rounds."""
+    rates = []
+    for _ in range(ROUNDS):
+        calls, start = 0, time.perf_counter()
+        while (passed := time.perf_counter() - start) < seconds / ROUNDS:
+            step()
+            calls += 1
+        rates.append(calls / passed)
+    return statistics.median(rates)
+
+
+def single(beams: int, seconds: float) -> float:
+    """Steps per second of one environment from gym.make, its wrappers included."""
+    env = gym.make(ID, beams=beams, **WORLD)
+    env.reset(seed=0)
+    spin = np.array([0.1, -0.1], np.float32)
+    env.step(spin)
+    return rate(lambda: env.step(spin), seconds)
+
+
+def vectorized(count: int, beams: int, seconds: float, with_resets: bool) -> float:
+    """Steps per second of the native vectorized environment, all environments together."""
+    envs = gym.make_vec(ID, num_envs=count, beams=beams, **WORLD)
+    envs.reset(seed=0)
+    envs.action_space.seed(0)
+    actions = [envs.action_space.sample() for _ in range(64)]
+    if not with_resets:
+        actions = [np.tile(np.array([0.1, -0.1], np.float32), (count, 1))]
+    turn = iter(range(10**9))
+    envs.step(actions[0])
+    return count * rate(lambda: envs.step(actions[next(turn) % len(actions)]), seconds)
+
+
+def oracle_scans(beams: int, seconds: float) -> tuple[float, float]:
+    """Scans per second of our ray caster and of the naive oracle, in the same world."""
+    from naive_world import ray
+
+    env: Any = gym.make(ID, beams=beams, **WORLD).unwrapped
+    env.reset(seed=0)
+    batch, row = env.batch, env.batch.state.rows[0]
+    origin = (float(row["x"]), float(row["y"]))
+    angles = (float(row["heading"]) + np.arctan2(batch.beams.sin, batch.beams.cos)).tolist()
+    discs = [(disc[0], disc[1], disc[2]) for disc in env.scene.discs.tolist()]
+    segments = [(e[0], e[1], e[2], e[3]) for e in env.scene.edges.tolist()]
+
+    def naive() -> list[float]:
+        return [min(ray(origin, angle, discs, segments), batch.beams.range_m) for angle in angles]
+
+    np.testing.assert_allclose(batch.readings[0], naive(), rtol=1e-5)
+    chosen = np.array([0])
+    ours = rate(lambda: batch.sense(chosen), seconds)
+    theirs = rate(naive, seconds)
+    return ours, theirs
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    options.add_argument("--seconds", type=float, default=3.0, help="per figure (default: 3)")
+    seconds = options.parse_args().seconds
+    print(f"neurobot {neurobot.__version__}, numpy {np.__version__}, forest with 20 discs, seed 0")
+    one = single(36, seconds)
+    print(f"gym.make, 36 beams            {one:12,.0f} steps/s  {1e6 / one:8.1f} us a step")
+    for count in (16, 256, 1024):
+        many = vectorized(count, 36, seconds, with_resets=False)
+        print(
+            f"make_vec {count:5d}, 36 beams      {many:12,.0f} steps/s  {many / one:8.1f} x single"
+        )
+    mixed = vectorized(256, 36, seconds, with_resets=True)
+    print(f"make_vec   256, random, resets{mixed:12,.0f} steps/s  {mixed / one:8.1f} x single")
+    ours, theirs = oracle_scans(36, seconds)
+    print(f"scans (one call each)         {ours:12,.0f} scans/s  {ours / theirs:8.1f} x oracle")
+
+
+if __name__ == "__main__":
+    main()

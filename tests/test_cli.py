@@ -1,0 +1,126 @@
+"""The command line as its users meet it: in a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+HERE = Path(__file__).parent
+QUICK = ("--episodes", "1", "--time-limit", "1", "--jobs", "1")
+
+
+def neurobot(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    """Run the command away from the checkout, with the tests' brains importable."""
+    environment = {**os.environ, "PYTHONPATH": str(HERE)}
+    command = [sys.executable, "-m", "neurobot", *arguments]
+    return subprocess.run(
+        command, capture_output=True, text=True, env=environment, cwd=cwd or HERE, check=False
+    )
+
+
+def test_evaluate_prints_a_row_for_each_controller_and_says_that_costs_are_modelled() -> None:
+    done = neurobot("evaluate", "random", "poppins", "--scenario", "empty", *QUICK)
+    assert done.returncode == 0, done.stderr
+    for word in ("random", "poppins", "modelled", "dynamic", "idle", "'paper'", "13.2 pJ"):
+        assert word in done.stdout, word
+    assert max(len(line) for line in done.stdout.splitlines()) <= 80
+
+
+def test_json_is_one_object_with_the_promised_keys() -> None:
+    done = neurobot("evaluate", "brains:Straight", "poppins", "--json", *QUICK, "--seed", "3")
+    assert done.returncode == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert (answer["command"], answer["seed"]) == ("evaluate", 3)
+    promised = (
+        "controller env scenario episodes success_rate collision_rate timeout_rate mean_speed_mps "
+        "path_length_m spl min_clearance_m latency_s latency_s_max energy_j power_w sops"
+    )
+    assert len(answer["rows"]) == 6
+    for row in answer["rows"]:
+        assert set(promised.split()) <= set(row)
+        own = row["controller"] == "brains:Straight"
+        assert (row["energy_j"] is None) == own
+
+
+def test_list_names_everything() -> None:
+    done = neurobot("list")
+    words = "poppins braitenberg looming barn jackal turtlebot2 paper cells180 scaled45 assumed"
+    for word in words.split():
+        assert word in done.stdout, word
+    rows = json.loads(neurobot("list", "--json").stdout)["rows"]
+    kinds = {row["kind"] for row in rows}
+    assert kinds == {"controller", "scenario", "robot", "cost table", "chip"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["nobody"], "controller: unknown 'nobody'; known: random, braitenberg, vfh, poppins, or"),
+        (["no_module:Brain"], "controller 'no_module:Brain': No module named 'no_module'"),
+        (["brains:Nobody"], "controller 'brains:Nobody': module brains has no Nobody"),
+        (["brains:Mindless"], "controller 'brains:Mindless': no act; needed: reset(seed), act("),
+        (["brains:Broken"], "controller brains:Broken raised ZeroDivisionError: division by zero"),
+        (["brains:NotANumber"], "is not finite; wheel commands lie in -1..1"),
+        (["brains:WrongShape"], "shape (3,) found, two wheel commands needed"),
+        (["--scenario", "moon"], "scenario: unknown 'moon'; known: empty, forest"),
+        (["--scenario", "missing.npz#0"], "missing.npz"),
+        (["--robot", "tank"], "robot: unknown 'tank'; known: jackal, turtlebot2, fly"),
+        (["--sensor", "nose"], "sensor: unknown 'nose'; known: range, camera"),
+        (["--difficulty", "2"], "difficulty=2.0 must lie in 0..1"),
+        (["--episodes", "-3"], "episodes=-3 must be 1 or more"),
+        (["--jobs", "0"], "jobs=0 must be 1 or more"),
+        (["--seed", "-1"], "seed=-1 must be 0 or more"),
+        (["--clock-hz", "0"], "clock_hz=0.0 must be above 0"),
+        (["--time-limit", "nan"], "time_limit_s=nan"),
+        (["--env", "CartPole-v1"], "CartPole-v1"),
+        (["--env", "neurobot/Nowhere-v0"], "Nowhere"),
+        (["--out", "/proc/nowhere"], "--out /proc/nowhere: cannot keep episodes there"),
+        (["--late", "panic"], "invalid choice: 'panic'"),
+        (["poppins", "--sensor", "camera"], "poppins: sensor 'range' needed, 'camera' found"),
+    ],
+)
+def test_bad_input_gets_one_sentence_and_no_traceback(arguments: list[str], sentence: str) -> None:
+    done = neurobot("evaluate", *arguments, *[q for q in QUICK if arguments[0] != q])
+    assert done.returncode == 2, done.stdout
+    assert sentence in done.stderr
+    assert "Traceback" not in done.stderr
+    if "usage" not in done.stderr:
+        assert len(done.stderr.strip().splitlines()) == 1
+
+
+def test_a_start_inside_an_obstacle_is_refused(tmp_path: Path) -> None:
+    square = np.array([[-1.0, -1.0], [1.0, -1.0], [1.0, 1.0], [-1.0, 1.0]])
+    np.savez(
+        tmp_path / "world.npz",
+        poly_xy=square,
+        poly_offsets=np.array([0, 4]),
+        start=np.array([[0.0, 0.0, 0.0]]),
+        goal=np.array([[5.0, 0.0]]),
+    )
+    done = neurobot("evaluate", "vfh", "--scenario", "world.npz", *QUICK, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "the jackal at its start (0.0, 0.0, 0.0) touches an obstacle" in done.stderr
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_ctrl_c_keeps_what_is_done_and_the_same_command_goes_on(tmp_path: Path, jobs: str) -> None:
+    run = tmp_path / "run"
+    arguments = ("evaluate", "brains:Impatient", "--scenario", "empty", "--time-limit", "1")
+    more = ("--episodes", "4", "--json", "--out", str(run))
+    if jobs == "1":
+        stopped = neurobot(*arguments, *more, "--jobs", jobs)
+        assert stopped.returncode == 130, stopped.stderr
+        assert f"interrupted; what is done stays in {run}" in stopped.stderr
+        assert "Traceback" not in stopped.stderr
+    os.environ["NEUROBOT_TEST_GO_ON"] = "1"
+    try:
+        resumed = neurobot(*arguments, *more, "--jobs", jobs)
+        fresh = neurobot(*arguments, *more[:-2], "--jobs", "1")
+    finally:
+        del os.environ["NEUROBOT_TEST_GO_ON"]
+    assert resumed.returncode == 0, resumed.stderr
+    assert resumed.stdout == fresh.stdout

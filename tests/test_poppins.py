@@ -1,0 +1,438 @@
+"""The chip: its spikes and every count of events equal the oracle's; prices equal sums by hand."""
+
+import re
+from collections import Counter
+from dataclasses import astuple, fields, replace
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytest
+from naive import (
+    EVENT_NAMES,
+    Cell,
+    NaiveChip,
+    Wiring,
+    naive_decided,
+    naive_poppins,
+    naive_power,
+    naive_register,
+    naive_winner,
+)
+
+from neurobot.cost import COST_TABLES, DEFAULT_COST_TABLE
+from neurobot.events import Events
+from neurobot.fixed import floor_log2, saturate, signed_range, wrap_around
+from neurobot.iqif import Neurons
+from neurobot.poppins import Chip, Poppins, Population
+
+NO_VOTERS = np.zeros(0, np.int32)
+ORDINARY = Cell(128, 200, 128, 1, 1, 8)
+
+
+class Brain(NamedTuple):
+    """A chip, what it was made of, and spike trains for it."""
+
+    poppins: Poppins
+    cells: tuple[list[Cell], list[Cell]]
+    wiring: Wiring
+    tonic: list[int]
+    amplitude: list[int]
+    chip: NaiveChip
+    trains: list[list[bool]]
+
+    def naive(self, ticks: int | None = None) -> tuple[list[list[bool]], dict[str, int]]:
+        """Let the oracle run the first so many ticks."""
+        return naive_poppins(
+            *self.cells, self.wiring, self.tonic, self.amplitude, self.trains[:ticks], self.chip
+        )
+
+    def decide(self, voters: Any = NO_VOTERS) -> tuple[list[int], Events]:
+        spikes, events = self.poppins.decide(np.array(self.trains), np.array(voters, np.int32))
+        return spikes.tolist(), events
+
+
+def neurons(cells: list[Cell]) -> Neurons:
+    return Neurons(*np.array(cells).T)
+
+
+def draw_cells(rng: np.random.Generator, count: int) -> list[Cell]:
+    cells = []
+    for _ in range(count):
+        rest, threshold, reset = np.sort(rng.integers(20, 230, 3))[[0, 2, 1]].tolist()
+        a, b = rng.integers(1, 9, 2).tolist()
+        cells.append(Cell(rest, threshold, reset, a, b, int(rng.choice([0, 1, 4, 8, 20, 64]))))
+    return cells
+
+
+def draw_matrix(rng: np.random.Generator, rows: int, columns: int) -> list[list[int]]:
+    present = rng.random((rows, columns)) < rng.choice([0.3, 1.0])
+    matrix: list[list[int]] = (rng.integers(-128, 128, (rows, columns)) * present).tolist()
+    return matrix
+
+
+def draw_brain(rng: np.random.Generator, sizes: tuple[int, int], ticks: int) -> Brain:
+    """Any chip; each matrix between the populations is there or not, currents are narrow or not."""
+    first, second = cells = draw_cells(rng, sizes[0]), draw_cells(rng, sizes[1])
+    wiring = Wiring(
+        draw_matrix(rng, sizes[0], sizes[0]),
+        draw_matrix(rng, *sizes) if rng.random() < 0.7 else None,
+        draw_matrix(rng, *sizes[::-1]) if rng.random() < 0.5 else None,
+        draw_matrix(rng, sizes[1], sizes[1]),
+    )
+    chip = NaiveChip(
+        current_bits=int(rng.choice([6, 7, 8, 9, 10, 16, 32])),
+        wraps=bool(rng.integers(2)),
+        cycles_per_tick=int(rng.integers(0, 6)),
+        cycles_per_read=int(rng.integers(1, 4)),
+        cycles_per_update=int(rng.integers(1, 5)),
+        lanes=int(rng.choice([1, 1, 2, 3, 4, 7, 16])),
+    )
+    tonic = rng.integers(-20, 40, sum(sizes)).tolist()
+    amplitude = rng.integers(-30, 200, sum(sizes)).tolist()
+    trains = (rng.random((ticks, sum(sizes))) < rng.uniform(0.02, 0.4)).tolist()
+    poppins = Poppins(
+        Population(neurons(first), wiring.first),
+        Population(neurons(second), wiring.second),
+        amplitude,
+        tonic,
+        wiring.forward,
+        wiring.backward,
+        Chip(**chip._asdict()),
+    )
+    return Brain(poppins, cells, wiring, tonic, amplitude, chip, trains)
+
+
+@pytest.fixture(scope="module")
+def brains() -> list[Brain]:
+    rng = np.random.default_rng(1802)
+    return [draw_brain(rng, (m, n), 30) for m, n in rng.integers(1, 9, (200, 2)).tolist()]
+
+
+def test_spikes_and_events_equal_the_oracle(brains: list[Brain]) -> None:
+    assert tuple(field.name for field in fields(Events)) == EVENT_NAMES
+    for number, brain in enumerate(brains):
+        history, counts = brain.naive()
+        spikes, events = brain.decide()
+        case = f"chip {number}: {brain.chip}, {brain.wiring}"
+        assert spikes == np.sum(history, axis=0).tolist(), case
+        assert dict(zip(EVENT_NAMES, astuple(events), strict=True)) == counts, case
+        assert all(type(count) is int for count in astuple(events))
+
+
+def test_the_random_chips_are_of_every_kind(brains: list[Brain]) -> None:
+    kinds = Counter((b.wiring.forward is None, b.wiring.backward is None) for b in brains)
+    assert len(kinds) == 4
+    outcomes = Counter[str]()
+    for brain in brains:
+        spikes, events = brain.decide()
+        outcomes["spiking"] += 0 < sum(spikes) < 30 * len(spikes)
+        outcomes["with weights of zero"] += events.synaptic_ops < events.weight_reads
+        outcomes["with lanes"] += brain.chip.lanes > 1
+        wide = replace(brain.poppins, chip=replace(brain.poppins.chip, current_bits=32))
+        if brain._replace(poppins=wide).decide()[0] != spikes:
+            outcomes["wrapping" if brain.chip.wraps else "saturating"] += 1
+    for kind in ("spiking", "with weights of zero", "with lanes", "wrapping", "saturating"):
+        assert outcomes[kind] >= 20, f"only {outcomes[kind]} chips are {kind}"
+
+
+def test_any_part_of_a_run_equals_the_oracle(brains: list[Brain]) -> None:
+    brain = next(b for b in brains if min(len(cells) for cells in b.cells) >= 5)
+    for ticks in range(30):
+        history, counts = brain.naive(ticks)
+        spikes, events = brain.poppins.decide(np.array(brain.trains)[:ticks], NO_VOTERS)
+        assert spikes.tolist() == [sum(row[j] for row in history) for j in range(len(spikes))]
+        assert dict(zip(EVENT_NAMES, astuple(events), strict=True)) == counts, ticks
+
+
+def test_full_populations_equal_the_oracle() -> None:
+    brain = draw_brain(np.random.default_rng(64), (64, 64), 12)
+    history, counts = brain.naive()
+    spikes, events = brain.decide()
+    assert sum(spikes) > 64
+    assert spikes == np.sum(history, axis=0).tolist()
+    assert dict(zip(EVENT_NAMES, astuple(events), strict=True)) == counts
+
+
+def small(**changes: Any) -> Poppins:
+    """Two neurons that feed three, and are fed by them; every argument may be changed."""
+    arguments: dict[str, Any] = {
+        "first": Population(neurons([ORDINARY] * 2), [[0, 1], [-1, 0]]),
+        "second": Population(neurons([ORDINARY] * 3), [[0, 0, 0]] * 3),
+        "amplitude": [100] * 5,
+        "tonic": [0] * 5,
+        "forward": [[40, 0, 0], [0, 127, -128]],
+        "backward": [[0, 0], [0, 0], [3, 0]],
+    }
+    return Poppins(**(arguments | changes))
+
+
+def test_a_spike_costs_what_can_be_counted_by_hand() -> None:
+    trains = np.zeros((3, 5), np.bool_)
+    trains[0, 1] = True
+    poppins = small(amplitude=[0, 200, 0, 0, 0])
+    spikes, events = poppins.decide(trains, NO_VOTERS)
+    assert spikes.tolist() == [0, 1, 0, 1, 0], "the weight of 127 makes a spike in the last tick"
+    assert events == Events(
+        ticks=3,
+        cycles=3 * (4 + 5 * 2) + 5,  # of scheduling and five updates each tick; five reads
+        stimuli=1,
+        spikes=2,
+        synaptic_ops=3,  # -1, 127 and -128
+        weight_reads=5,  # all of the row of the first spike; the last one stays
+        current_writes=5 + 3 * 5,  # each read adds, each decay writes back
+        decays=3 * 5,
+        membrane_updates=3 * 5,
+    )
+    feed_forward = small(amplitude=[0, 200, 0, 0, 0], forward=None)
+    _, without = feed_forward.decide(trains, NO_VOTERS)
+    assert (without.weight_reads, without.synaptic_ops) == (2, 1), "no matrix, no reads"
+
+
+def test_a_spike_of_the_last_tick_is_not_delivered() -> None:
+    trains = np.zeros((1, 5), np.bool_)
+    trains[0, :2] = True
+    spikes, events = small(amplitude=[200] * 5).decide(trains, NO_VOTERS)
+    assert spikes.tolist() == [1, 1, 0, 0, 0]
+    assert (events.spikes, events.weight_reads, events.synaptic_ops) == (2, 0, 0)
+
+
+def test_a_decision_depends_on_nothing_before(brains: list[Brain]) -> None:
+    for brain in brains[:20]:
+        trains = np.array(brain.trains)
+        before = trains.copy()
+        first = brain.decide()
+        brain.poppins.decide(~trains, NO_VOTERS)
+        assert brain.decide() == first
+        brain.poppins.decide(trains, NO_VOTERS)
+        np.testing.assert_array_equal(trains, before)
+
+
+def test_the_tonic_stimulus_can_be_replaced_for_one_run(brains: list[Brain]) -> None:
+    rng = np.random.default_rng(3)
+    differing = 0
+    for brain in brains[:40]:
+        usual = brain.decide()
+        other = rng.integers(-40, 56, len(brain.tonic)).astype(np.int32)
+        spikes, events = brain.poppins.decide(np.array(brain.trains), NO_VOTERS, other)
+        history, counts = brain._replace(tonic=other.tolist()).naive()
+        assert spikes.tolist() == np.sum(history, axis=0).tolist()
+        assert dict(zip(EVENT_NAMES, astuple(events), strict=True)) == counts
+        assert brain.decide() == usual, "the configured stimulus is back"
+        differing += spikes.tolist() != usual[0]
+    assert differing >= 20
+
+
+def test_an_early_decision_is_that_of_the_whole_window() -> None:
+    rng = np.random.default_rng(77)
+    early, winners = 0, Counter[int]()
+    for number in range(150):
+        sizes, ticks = (int(rng.integers(1, 6)), int(rng.integers(1, 5))), int(rng.integers(1, 80))
+        brain = draw_brain(rng, sizes, ticks)
+        voters = rng.permutation(sum(sizes))[: rng.integers(1, 5)].tolist()
+        whole, all_events = brain.decide()
+        spikes, events = brain.decide(voters)
+        winner = naive_winner([spikes[v] for v in voters])
+        assert winner == naive_winner([whole[v] for v in voters]), f"chip {number}"
+        assert 1 <= events.ticks <= all_events.ticks == ticks
+        history, counts = brain.naive(events.ticks)
+        assert spikes == np.sum(history, axis=0).tolist()
+        assert dict(zip(EVENT_NAMES, astuple(events), strict=True)) == counts
+        early += events.ticks < ticks
+        winners[winner] += 1
+    assert early >= 50
+    assert winners[-1] >= 20
+    assert winners[0] >= 20
+    assert winners[1] >= 10
+
+
+def test_a_decision_stops_at_the_first_tick_that_settles_it() -> None:
+    rng = np.random.default_rng(78)
+    stopped = Counter[int]()
+    for number in range(80):
+        ticks = 8
+        lively = rng.integers(0, 150, 6).astype(np.int32)
+        brain = draw_brain(rng, (3, 3), ticks)._replace(tonic=lively.tolist())
+        voters = [3, 4, 5][: rng.integers(2, 4)]
+        history, _ = brain.naive()
+        tallies = [[sum(row[v] for row in history[: t + 1]) for v in voters] for t in range(ticks)]
+        settled = [naive_decided(tally, ticks - t - 1) for t, tally in enumerate(tallies)]
+        trains = np.array(brain.trains)
+        _, events = brain.poppins.decide(trains, np.array(voters, np.int32), lively)
+        assert events.ticks == settled.index(True) + 1, f"chip {number}: {tallies}"
+        stopped[events.ticks] += 1
+    assert len(stopped) >= 4, stopped
+
+
+def ones(rows: int, columns: int, value: Any = 1) -> list[list[Any]]:
+    return [[value] * columns for _ in range(rows)]
+
+
+WEIGHT = "(8-bit signed weight memory)"
+STIMULUS = "(9-bit signed stimulus)"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"first": Population(neurons([ORDINARY] * 65), ones(65, 65))},
+            "first population: 65 neurons found, the chip holds 64",
+        ),
+        ({"chip": Chip(neurons=2)}, "second population: 3 neurons found, the chip holds 2"),
+        (
+            {"first": Population(neurons([ORDINARY] * 2), [[0, 0], [0, -129]])},
+            f"first.weights[1, 1] = -129 is out of range: -128..127 {WEIGHT}",
+        ),
+        (
+            {"second": Population(neurons([ORDINARY] * 3), [[0, 0, 0], [0, 0, 0], [128, 0, 0]])},
+            f"second.weights[2, 0] = 128 is out of range: -128..127 {WEIGHT}",
+        ),
+        (
+            {"forward": [[0, 0, 500], [0, 0, 0]]},
+            f"forward[0, 2] = 500 is out of range: -128..127 {WEIGHT}",
+        ),
+        (
+            {"backward": [[0, 0], [0, 0], [0, -500]]},
+            f"backward[2, 1] = -500 is out of range: -128..127 {WEIGHT}",
+        ),
+        (
+            {"chip": Chip(weight_bits=7)},
+            "forward[1, 1] = 127 is out of range: -64..63 (7-bit signed weight memory)",
+        ),
+        (
+            {"first": Population(neurons([ORDINARY] * 2), ones(2, 3))},
+            "first.weights: shape (2, 3) found, (2, 2) needed",
+        ),
+        (
+            {"second": Population(neurons([ORDINARY] * 3), ones(2, 2))},
+            "second.weights: shape (2, 2) found, (3, 3) needed",
+        ),
+        ({"forward": ones(3, 2)}, "forward: shape (3, 2) found, (2, 3) needed"),
+        ({"backward": ones(2, 3)}, "backward: shape (2, 3) found, (3, 2) needed"),
+        ({"forward": [1, 2]}, "forward: shape (2,) found, (2, 3) needed"),
+        ({"forward": ones(2, 3, 0.5)}, "forward: float64 values found, whole numbers needed"),
+        ({"backward": ones(3, 2, True)}, "backward: bool values found, whole numbers needed"),
+        ({"tonic": [0, 0, 0, 0, 256]}, f"tonic[4] = 256 is out of range: -256..255 {STIMULUS}"),
+        (
+            {"amplitude": [0, -257, 0, 0, 0]},
+            f"amplitude[1] = -257 is out of range: -256..255 {STIMULUS}",
+        ),
+        (
+            {"tonic": [0, 0, 156, 0, 0]},
+            "tonic + amplitude[2] = 256 is out of range: -256..255",
+        ),
+        (
+            {"tonic": [0, 0, 0, 28, 0], "chip": Chip(stimulus_bits=8)},
+            "tonic + amplitude[3] = 128 is out of range: -128..127",
+        ),
+        ({"tonic": [0] * 4}, "tonic: shape (4,) found, (5) needed"),
+        ({"amplitude": [0] * 6}, "amplitude: shape (6,) found, (5) needed"),
+        ({"tonic": [0.5] * 5}, "tonic: float64 values found, whole numbers needed"),
+    ],
+)
+def test_what_the_silicon_cannot_hold_is_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        small(**changes)
+
+
+def test_what_just_fits_is_held() -> None:
+    full = Population(neurons([ORDINARY] * 64), np.full((64, 64), -128))
+    poppins = Poppins(full, full, [155] * 128, [100] * 128, np.full((64, 64), 127))
+    assert len(poppins) == 128
+    assert (poppins.weights[:64, :64] == -128).all()
+    assert (poppins.weights[:64, 64:] == 127).all()
+    assert (poppins.weights[64:, :64] == 0).all(), "there is no way back"
+    small(amplitude=[-156] * 5, tonic=[-100] * 5)
+
+
+def test_registers_saturate_and_wrap_around_as_the_oracle_does() -> None:
+    for bits in (1, 2, 6, 8):
+        low, high = signed_range(bits)
+        assert (low, high) == (
+            naive_register(-1000, bits, False),
+            naive_register(1000, bits, False),
+        )
+        for value in range(-700, 700):
+            assert saturate(value, low, high) == naive_register(value, bits, False), (value, bits)
+            assert wrap_around(value, low, high) == naive_register(value, bits, True), (value, bits)
+    assert signed_range(16) == (-32768, 32767)
+
+
+def test_floor_log2_is_the_power_below() -> None:
+    for value in range(1, 3000):
+        assert 2 ** floor_log2(value) == naive_power(value)
+    assert floor_log2(0) == -1
+
+
+def test_events_add_up_one_by_one() -> None:
+    one, other = Events(*range(1, 10)), Events(*range(10, 100, 10))
+    assert one + other == Events(*(11 * n for n in range(1, 10)))
+    assert one + Events() == one
+
+
+EVENTS = Events(
+    ticks=1009,
+    cycles=10007,
+    stimuli=103,
+    spikes=211,
+    synaptic_ops=1301,
+    weight_reads=1709,
+    current_writes=2003,
+    decays=3001,
+    membrane_updates=4001,
+)
+PICOJOULES = {  # by hand from the sections that cost.py names
+    "paper": {"synaptic_ops": "13.2"},
+    "cells180": {
+        "weight_reads": "30.1",  # 26 + 4.1
+        "current_writes": "3.6",
+        "decays": "8.8",
+        "membrane_updates": "19.3",  # 16.9 + 2.4
+        "cycles": "11.5",
+    },
+    "scaled45": {  # 37.7 times
+        "weight_reads": "49.01",  # 10 / 8 + 0.05
+        "current_writes": "94.25",  # 10 / 4
+        "decays": "3.77",  # 2 x 0.05
+        "membrane_updates": "18.473",  # 2 x 0.2 + 3 x 0.03
+    },
+}
+
+
+def test_every_table_prices_events_as_the_sum_by_hand() -> None:
+    assert COST_TABLES.keys() == PICOJOULES.keys()
+    for name, prices in PICOJOULES.items():
+        table = COST_TABLES[name]
+        total = Decimal(0)
+        for event in EVENT_NAMES:
+            price = Decimal(prices.get(event, "0"))
+            count = int(getattr(EVENTS, event))
+            total += count * price
+            alone = table.dynamic_j(Events(**{event: count}))
+            # Prices are sums and products of rounded decimals: a few units in the last place.
+            assert alone == pytest.approx(float(count * price) * 1e-12, rel=1e-14), (name, event)
+        assert table.dynamic_j(EVENTS) == pytest.approx(float(total) * 1e-12, rel=1e-14), name
+        assert table.dynamic_j(Events()) == 0
+
+
+def test_the_paper_prices_synaptic_operations_and_nothing_else() -> None:
+    paper = COST_TABLES["paper"]
+    assert paper.dynamic_j(Events(synaptic_ops=1)) == 13.2e-12
+    assert paper.dynamic_j(replace(EVENTS, synaptic_ops=0)) == 0
+    assert paper.idle_w == 0
+
+
+def test_idle_power_is_the_leakage_of_four_memories_and_the_gates() -> None:
+    for name in ("cells180", "scaled45"):
+        assert COST_TABLES[name].idle_w == pytest.approx(149e-6, rel=1e-14)
+
+
+def test_every_table_says_where_it_comes_from() -> None:
+    assert DEFAULT_COST_TABLE in COST_TABLES
+    for name, table in COST_TABLES.items():
+        assert table.name == name
+        assert re.match(r"(published|derived|assumed): \w", table.provenance), name
+        prices = [value for value in astuple(table) if isinstance(value, float)]
+        assert min(prices) >= 0, name
+        assert max(prices) > 0, name
