@@ -23,6 +23,7 @@ from neurobot.poppins import Chip, Poppins
 TICKS = 64  # of one decision, if it is not decided before
 BURST_TICKS = 8  # at the beginning of a decision, for what has come nearer
 SPIN_RADPS = 2.0
+IMPATIENCE = 2.0  # stimulus of spinning gained with each decision that nobody won
 TUNED_RADIUS_M = 0.333  # the zones below suit a robot of this circumscribed radius
 AHEAD = np.array([1.0, 0.0])
 
@@ -141,6 +142,7 @@ class Brain:
     def forget(self) -> None:
         """Forget the last decision."""
         self.last = AHEAD
+        self.undecided = 0  # decisions in a row that nobody won
         self.before = np.full(veto.THREATS, FULL, np.int32)
 
     def encode(self, range_m: NDArray[np.float32], goal: Floats) -> NDArray[np.bool_]:
@@ -154,7 +156,8 @@ class Brain:
         drive_levels(self.moves, goal, self.last, self.wants, amplitude, drives)
         again = veto.SPIN_LEFT if self.last[1] >= 0.0 else veto.SPIN_RIGHT
         for move in (veto.SPIN_RIGHT, veto.SPIN_LEFT):
-            drives[move] = int(min((program.spin + (move == again)) / amplitude, 1.0) * FULL)
+            stimulus = program.spin + IMPATIENCE * self.undecided + (move == again)
+            drives[move] = int(min(stimulus / amplitude, 1.0) * FULL)
         threats = levels[: veto.THREATS].copy()
         trains = rate(levels, TICKS)
         bursts = change(threats, self.before, BURST_TICKS, program.approach)
@@ -167,6 +170,7 @@ class Brain:
         program = self.program
         votes = spikes[veto.MOTOR : veto.BRAKE]
         move = winner(votes)
+        self.undecided = self.undecided + 1 if move == NO_WINNER else 0
         if move == NO_WINNER:
             return 0.0, 0.0
         if move >= veto.DIRECTIONS:

@@ -24,7 +24,7 @@ from neurobot.envs.world import ROBOTS
 from neurobot.loop import LATE, ControllerError
 from neurobot.metrics import Row, tabulate
 from neurobot.poppins import Chip
-from neurobot.suite import AVOIDANCE, evaluate
+from neurobot.suite import ENVS, evaluate
 
 DEFAULT_SCENARIOS = ("forest", "corridor", "looming")
 INTERRUPTED = 130  # the shell's status of a program ended by Ctrl-C
@@ -47,7 +47,7 @@ def parser() -> argparse.ArgumentParser:
         help=f"{', '.join(CONTROLLERS)}, or package.module:Class (default: all of these)",
     )
     add = run.add_argument
-    add("--env", default=AVOIDANCE, metavar="ID", help="environment (default: %(default)s)")
+    add("--env", default=ENVS[0], metavar="ID", help=f"{' or '.join(ENVS)} (default: the first)")
     add(
         "--scenario",
         nargs="+",

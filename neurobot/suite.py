@@ -19,7 +19,7 @@ from neurobot.events import Events
 from neurobot.loop import Episode, Timing, attach, blame, require_delays, run_episode
 from neurobot.store import Store
 
-AVOIDANCE = "neurobot/Avoidance-v0"
+ENVS = ("neurobot/Avoidance-v0", "neurobot/Navigation-v0")
 BLOCK = 5  # episodes that a worker takes at a time
 
 Progress = Callable[[int, int], None]
@@ -75,7 +75,10 @@ class Record(Episode):
 @lru_cache(maxsize=8)
 def open_env(env: str, scenario: str, options: tuple[tuple[str, Any], ...]) -> Any:
     """Build an environment once per process."""
-    return gym.make(env, disable_env_checker=True, scenario=scenario, **dict(options))
+    try:
+        return gym.make(env, disable_env_checker=True, scenario=scenario, **dict(options))
+    except TypeError as error:  # it is somebody else's, and knows no scenario
+        raise ValueError(f"env: {env} has no worlds of ours; known: {', '.join(ENVS)}") from error
 
 
 def make_controller(job: Job, env: Any) -> Any:
@@ -154,7 +157,7 @@ def names(value: str | Sequence[str]) -> list[str]:
 def evaluate(
     controllers: str | Sequence[str],
     *,
-    env: str = AVOIDANCE,
+    env: str = ENVS[0],
     scenario: str | Sequence[str] = "forest",
     episodes: int = 20,
     seed: int = 0,

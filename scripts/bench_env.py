@@ -29,7 +29,7 @@ WORLD: dict[str, Any] = {"scenario": "forest", "difficulty": 1 / 6, "time_limit_
 
 
 def rate(step: Callable[[], object], seconds: float) -> float:
-    """Calls per second, the median of some rounds."""
+    """Return calls per second, the median of some rounds."""
     rates = []
     for _ in range(ROUNDS):
         calls, start = 0, time.perf_counter()
@@ -41,7 +41,7 @@ def rate(step: Callable[[], object], seconds: float) -> float:
 
 
 def single(beams: int, seconds: float) -> float:
-    """Steps per second of one environment from gym.make, its wrappers included."""
+    """Return steps per second of one environment from gym.make, wrappers included."""
     env = gym.make(ID, beams=beams, **WORLD)
     env.reset(seed=0)
     spin = np.array([0.1, -0.1], np.float32)
@@ -50,7 +50,7 @@ def single(beams: int, seconds: float) -> float:
 
 
 def vectorized(count: int, beams: int, seconds: float, with_resets: bool) -> float:
-    """Steps per second of the native vectorized environment, all environments together."""
+    """Return steps per second of the native vectorized environment, all rows together."""
     envs = gym.make_vec(ID, num_envs=count, beams=beams, **WORLD)
     envs.reset(seed=0)
     envs.action_space.seed(0)
@@ -63,7 +63,7 @@ def vectorized(count: int, beams: int, seconds: float, with_resets: bool) -> flo
 
 
 def oracle_scans(beams: int, seconds: float) -> tuple[float, float]:
-    """Scans per second of our ray caster and of the naive oracle, in the same world."""
+    """Return scans per second of our ray caster and of the naive oracle, in the same world."""
     from naive_world import ray
 
     env: Any = gym.make(ID, beams=beams, **WORLD).unwrapped
@@ -90,16 +90,19 @@ def main() -> None:
     seconds = options.parse_args().seconds
     print(f"neurobot {neurobot.__version__}, numpy {np.__version__}, forest with 20 discs, seed 0")
     one = single(36, seconds)
-    print(f"gym.make, 36 beams            {one:12,.0f} steps/s  {1e6 / one:8.1f} us a step")
+    show("gym.make, 36 beams", one, f"{1e6 / one:8.1f} us a step")
     for count in (16, 256, 1024):
         many = vectorized(count, 36, seconds, with_resets=False)
-        print(
-            f"make_vec {count:5d}, 36 beams      {many:12,.0f} steps/s  {many / one:8.1f} x single"
-        )
+        show(f"make_vec {count}, 36 beams", many, f"{many / one:8.1f} x single")
     mixed = vectorized(256, 36, seconds, with_resets=True)
-    print(f"make_vec   256, random, resets{mixed:12,.0f} steps/s  {mixed / one:8.1f} x single")
+    show("make_vec 256, random actions, resets", mixed, f"{mixed / one:8.1f} x single")
     ours, theirs = oracle_scans(36, seconds)
-    print(f"scans (one call each)         {ours:12,.0f} scans/s  {ours / theirs:8.1f} x oracle")
+    show("scans of one world, each a call", ours, f"{ours / theirs:8.1f} x oracle")
+
+
+def show(what: str, per_second: float, more: str) -> None:
+    """Print one line."""
+    print(f"{what:40s}{per_second:12,.0f} /s  {more}")
 
 
 if __name__ == "__main__":

@@ -67,7 +67,7 @@ def main() -> None:
     console = Console(highlight=False)
     console.print(
         f"neurobot {neurobot.__version__}: {args.controller}, {args.env}, {args.scenario}, "
-        f"{args.episodes} episodes from seed {args.seed}, late decisions {args.late}; modelled latency"
+        f"{args.episodes} episodes from seed {args.seed}, late: {args.late}; latency is modelled"
     )
     console.print(show(clocks_hz, rows))
 

@@ -1,4 +1,4 @@
-"""The closed loop: when decisions begin, when they come into force, what the robot does meanwhile."""
+"""The closed loop: when decisions begin, when they are in force, what happens meanwhile."""
 
 from typing import Any
 
@@ -56,7 +56,7 @@ def commands(controller: Any, timing: Timing) -> list[tuple[float, float]]:
     return played
 
 
-A, B, REST = (0.5, 0.5), (0.0, pytest.approx(0.3)), (0.0, 0.0)
+A, B, REST = (0.5, 0.5), (0.0, float(np.float32(0.3))), (0.0, 0.0)
 
 
 def test_zero_latency_equals_the_plain_environment_bit_for_bit() -> None:

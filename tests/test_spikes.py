@@ -95,14 +95,14 @@ def test_bernoulli_is_a_function_of_key_and_decision() -> None:
 
 
 def test_bernoulli_spikes_do_not_hang_together() -> None:
-    spikes = bernoulli(of([128] * 8), 20_000, 99, 5).astype(float) - 0.5
-    for name, one, other in (
-        ("neighbours", spikes[:, :-1], spikes[:, 1:]),
-        ("successive ticks", spikes[:-1], spikes[1:]),
-    ):
-        correlation = 4 * (one * other).mean()
-        # Five standard deviations of the mean of so many products of signs.
-        assert abs(correlation) < 5 / math.sqrt(one.size), name
+    levels = of([128] * 6)
+    draws = np.array([bernoulli(levels, 32, 99, decision) for decision in range(300)]) - 0.5
+    # Pairs that are so many decisions, ticks and neurons apart, around to the other end.
+    for apart in product((0, 1, 2), (-2, -1, 0, 1, 2), (-2, -1, 0, 1, 2)):
+        if apart != (0, 0, 0):
+            correlation = 4 * (draws * np.roll(draws, apart, (0, 1, 2))).mean()
+            # Five standard deviations of the mean of so many signs.
+            assert abs(correlation) < 5 / math.sqrt(draws.size), apart
 
 
 def test_first_spike_equals_the_oracle_at_every_level() -> None:
