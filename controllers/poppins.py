@@ -23,7 +23,9 @@ from neurobot.poppins import Chip, Poppins
 TICKS = 64  # of one decision, if it is not decided before
 BURST_TICKS = 8  # at the beginning of a decision, for what has come nearer
 SPIN_RADPS = 2.0
-IMPATIENCE = 2.0  # stimulus of spinning gained with each decision that nobody won
+IMPATIENCE = 2.0  # stimulus of spinning on gained with each decision in a row that nobody won
+WEARY_FULL, WEARY_MOST = 64, 60  # decisions; far threats fade in proportion
+STUCK_SHARE = 0.01  # of full speed: slower is stuck
 TUNED_RADIUS_M = 0.333  # the zones below suit a robot of this circumscribed radius
 AHEAD = np.array([1.0, 0.0])
 
@@ -52,37 +54,73 @@ class Program:
 
 
 ROAM = Program(
-    wiring=veto.Wiring(),
-    near_m=(0.26, 0.9),
-    far_m=(0.45, 1.5),
-    approach=40,
-    base=26.0,
+    wiring=veto.Wiring(
+        near_veto=37.0,
+        near_cone=0.71,
+        near_edge=0.37,
+        far_veto=14.0,
+        far_cone=0.05,
+        far_edge=0.76,
+        strong_rival=48.0,
+        weak_rival=29.0,
+        persistence=26.0,
+        rest=0,
+        threshold=188,
+        reset=214,
+        drive=39,
+        span=2.04,
+        bend=0.96,
+        brake=5.0,
+        brake_cone=0.87,
+    ),
+    near_m=(0.32, 1.31),
+    far_m=(0.88, 2.46),
+    approach=15,
+    base=33.4,
     goal=0.0,
-    ahead=3.0,
-    last=3.0,
-    spin=15.0,
-    turn_gain=3.0,
-    creep_rate=0.0,
-    full_rate=0.11,
-    creep=0.1,
-    cruise=0.9,
-    brake_gain=2.0,
+    ahead=3.7,
+    last=1.6,
+    spin=15.4,
+    turn_gain=4.43,
+    creep_rate=0.028,
+    full_rate=0.078,
+    creep=0.07,
+    cruise=1.0,
+    brake_gain=1.09,
 )
 SEEK = Program(
-    wiring=veto.Wiring(),
-    near_m=(0.26, 0.9),
-    far_m=(0.45, 1.5),
-    approach=40,
-    base=26.0,
-    goal=8.0,
-    ahead=3.0,
-    last=3.0,
-    spin=15.0,
-    turn_gain=3.0,
-    creep_rate=0.0,
-    full_rate=0.11,
-    creep=0.1,
-    cruise=1.0,
+    wiring=veto.Wiring(
+        near_veto=48.0,
+        near_cone=0.26,
+        near_edge=0.32,
+        far_veto=9.0,
+        far_cone=0.03,
+        far_edge=0.43,
+        strong_rival=31.0,
+        weak_rival=20.0,
+        persistence=26.0,
+        rest=4,
+        threshold=178,
+        reset=211,
+        drive=34,
+        span=2.09,
+        bend=0.88,
+        brake=27.0,
+        brake_cone=0.5,
+    ),
+    near_m=(0.2, 1.29),
+    far_m=(0.51, 1.82),
+    approach=34,
+    base=38.4,
+    goal=8.3,
+    ahead=1.8,
+    last=2.1,
+    spin=13.8,
+    turn_gain=2.98,
+    creep_rate=0.027,
+    full_rate=0.135,
+    creep=0.09,
+    cruise=0.91,
     brake_gain=2.0,
 )
 
@@ -143,6 +181,7 @@ class Brain:
         """Forget the last decision."""
         self.last = AHEAD
         self.undecided = 0  # decisions in a row that nobody won
+        self.weary = 0  # grows while the robot gets nowhere, 0..WEARY_MOST
         self.before = np.full(veto.THREATS, FULL, np.int32)
 
     def encode(self, range_m: NDArray[np.float32], goal: Floats) -> NDArray[np.bool_]:
@@ -152,11 +191,13 @@ class Brain:
         nearest_m = np.empty(veto.SECTORS)
         pool(range_m, self.sector_of, nearest_m)
         threat_levels(nearest_m, self.zones_m, levels)
+        far = levels[veto.SECTORS : veto.THREATS]
+        far[:] = far * (WEARY_FULL - self.weary) // WEARY_FULL
         drives = levels[veto.PREMOTOR :]
         drive_levels(self.moves, goal, self.last, self.wants, amplitude, drives)
         again = veto.SPIN_LEFT if self.last[1] >= 0.0 else veto.SPIN_RIGHT
         for move in (veto.SPIN_RIGHT, veto.SPIN_LEFT):
-            stimulus = program.spin + IMPATIENCE * self.undecided + (move == again)
+            stimulus = program.spin + (move == again) * (1.0 + IMPATIENCE * self.undecided)
             drives[move] = int(min(stimulus / amplitude, 1.0) * FULL)
         threats = levels[: veto.THREATS].copy()
         trains = rate(levels, TICKS)
@@ -187,6 +228,12 @@ class Brain:
         return speed, program.turn_gain * self.angles[move]
 
 
+    def tire(self, speed_mps: float) -> None:
+        """Grow weary of far threats while there is no way ahead, and recover on the way."""
+        stuck = speed_mps <= STUCK_SHARE * self.body.max_speed_mps
+        self.weary = min(max(self.weary + (1 if stuck else -1), 0), WEARY_MOST)
+
+
 class PoppinsController:
     """See, spike, vote, steer; one decision of the chip at a time, each from rest."""
 
@@ -215,6 +262,7 @@ class PoppinsController:
         trains = brain.encode(observation["range"], goal)
         spikes, self.events = brain.network.decide(trains, brain.voters)
         speed, yaw_rate = brain.decode(spikes, self.events.ticks)
+        brain.tire(speed)
         limit = body.max_yaw_rate_radps
         yaw_rate = min(max(yaw_rate, -limit), limit)
         wheels = wheel_commands(speed, yaw_rate, body.track_m, body.max_speed_mps)

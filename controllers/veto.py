@@ -11,7 +11,7 @@ After the decision network of the FlyintelBot (collected facts, 6.2), turned int
 Near threats veto a wide cone of directions, far ones a narrow cone. Premotor neurons excite
 themselves and inhibit all others, the later ones in a fixed order more: equals get no tie. Spinning
 has a weak constant drive, so it wins where everything else is vetoed. Near threats ahead excite the
-brake. The numbers are ours, found by search (`scripts/tune_poppins.py`).
+brake. The numbers are ours (`controllers.poppins`), found by hand and then by search.
 """
 
 import math
@@ -41,24 +41,23 @@ Floats = NDArray[np.float64]
 class Wiring:
     """The network's free parameters; widths in radians, weights and potentials as raw integers."""
 
-    near_veto: float = 30.0  # weight of a near threat on a direction within its cone
-    near_cone: float = 0.3  # half width of the cone ...
-    near_edge: float = 0.4  # ... and of the slope beside it
-    far_veto: float = 6.0
-    far_cone: float = 0.08
-    far_edge: float = 0.25
-    strong_rival: float = 48.0  # inhibition of a premotor neuron by those before it in the order
-    weak_rival: float = 30.0  # and by those behind it
-    persistence: float = 20.0  # excitation of a premotor neuron by itself
-    tau: int = 16
-    rest: int = 8
-    threshold: int = 200
-    reset: int = 220
-    drive: int = 40  # stimulus of an input spike on a premotor neuron
-    span: float = 2.3  # the outermost directions
-    bend: float = 1.0  # above 1 the directions lie closer together ahead
-    brake: float = 30.0  # weight of a near threat ahead on the brake
-    brake_cone: float = 0.8
+    near_veto: float  # weight of a near threat on a direction within its cone
+    near_cone: float  # half width of the cone ...
+    near_edge: float  # ... and of the slope beside it
+    far_veto: float
+    far_cone: float
+    far_edge: float
+    strong_rival: float  # inhibition of a premotor neuron by those before it in the order
+    weak_rival: float  # and by those behind it
+    persistence: float  # excitation of a premotor neuron by itself
+    rest: int
+    threshold: int
+    reset: int
+    drive: int  # stimulus of an input spike on a premotor neuron
+    span: float  # the outermost directions
+    bend: float  # below 1 the directions lie farther apart ahead, above 1 closer together
+    brake: float  # weight of a near threat ahead on the brake
+    brake_cone: float
 
     @property
     def directions_rad(self) -> Floats:
@@ -120,7 +119,7 @@ def build(wiring: Wiring, sectors_rad: Floats, chip: Chip) -> Poppins:
     """Configure a chip as the veto network for sectors in given directions, (SECTORS,)."""
     relays = neurons(THREATS, rest=16, threshold=255, reset=16, tau=8)
     second = join(
-        neurons(MOVES, wiring.rest, wiring.threshold, wiring.reset, wiring.tau),
+        neurons(MOVES, wiring.rest, wiring.threshold, wiring.reset, tau=16),
         neurons(MOVES, rest=140, threshold=255, reset=140, tau=0),
         neurons(1, rest=10, threshold=255, reset=10, tau=16),
     )

@@ -1,13 +1,12 @@
 """Make the README's picture: three worlds side by side, some seconds into an episode each.
 
-python scripts/picture.py --seed 11 --out docs/world.png
+python scripts/picture.py [--controller NAME] [--seed N] [--out FILE]
 """
 
 import argparse
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import gymnasium as gym
 import numpy as np
@@ -15,41 +14,23 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import neurobot  # noqa: F401  (registers the environments)
-from neurobot.envs.avoidance import AvoidanceEnv
-from neurobot.loop import Body, Observation
+from neurobot.controllers import CONTROLLERS, find_controller
+from neurobot.loop import attach
 
 # (scenario, difficulty, seconds driven)
-PANELS = (("forest", 0.6, 14.0), ("barn", 0.5, 12.0), ("crossing", 0.6, 10.0))
+PANELS = (("forest", 0.6, 6.0), ("barn", 0.5, 4.5), ("crossing", 0.6, 6.0))
 GAP_PX = 36
-REACH_M = 3.0  # farther obstacles do not concern the driver
 
 Pixels: TypeAlias = NDArray[np.uint8]
-Wheels: TypeAlias = NDArray[np.float32]
-Driver: TypeAlias = Callable[[Body, Observation], Wheels]
 
 
-def braitenberg(body: Body, seen: Observation) -> Wheels:
-    """Slow each wheel by what is near on the other side, and by a goal on its own side."""
-    near = np.clip(1.0 - seen["range"] / REACH_M, 0.0, 1.0) * np.maximum(body.beam_cos, 0.0)
-    left, right = (near[side].max() for side in (body.beam_sin > 0, body.beam_sin <= 0))
-    ahead, aside = seen["goal"]
-    turn = 0.15 * np.arctan2(aside, ahead) / np.pi
-    return np.array([0.5 - 0.7 * right - turn, 0.5 - 0.65 * left + turn], np.float32)
-
-
-DRIVERS: dict[str, Driver] = {"braitenberg": braitenberg}
-
-
-def drive(
-    env: gym.Env[Observation, Wheels],
-    act: Callable[[Observation], Wheels],
-    seconds: float,
-    seed: int,
-) -> None:
+def drive(env: Any, controller: Any, seconds: float, seed: int) -> None:
     """Drive through a new world for so long, or until the episode ends."""
+    attach(controller, env)
+    controller.reset(seed)
     seen, _ = env.reset(seed=seed)
     for _ in range(round(seconds * env.metadata["render_fps"])):
-        seen, _, terminated, truncated, _ = env.step(act(seen))
+        seen, _, terminated, truncated, _ = env.step(controller.act(seen))
         if terminated or truncated:
             return
 
@@ -60,13 +41,12 @@ def trim(panel: Pixels) -> Pixels:
     return panel[:, used[0] : used[-1] + 1]
 
 
-def take(scenario: str, difficulty: float, seconds: float, driver: Driver, seed: int) -> Pixels:
+def take(scenario: str, difficulty: float, seconds: float, name: str, seed: int) -> Pixels:
     """Take a picture of one world, so many seconds after the start."""
     env = gym.make(
         "neurobot/Navigation-v0", scenario=scenario, difficulty=difficulty, render_mode="rgb_array"
     )
-    assert isinstance(env.unwrapped, AvoidanceEnv)
-    drive(env, partial(driver, env.unwrapped.body), seconds, seed)
+    drive(env, find_controller(name)(), seconds, seed)
     panel = trim(np.asarray(env.render()))
     env.close()
     return panel
@@ -79,13 +59,12 @@ def side_by_side(panels: Sequence[Pixels]) -> Pixels:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--controller", choices=CONTROLLERS, default="poppins")
     parser.add_argument("--seed", type=int, default=11)
-    parser.add_argument("--controller", choices=DRIVERS, default="braitenberg")
     parser.add_argument("--out", type=Path, default=Path("docs/world.png"))
     options = parser.parse_args()
-    driver = DRIVERS[options.controller]
-    picture = side_by_side([take(*panel, driver, options.seed) for panel in PANELS])
+    picture = side_by_side([take(*panel, options.controller, options.seed) for panel in PANELS])
     options.out.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(picture).save(options.out, optimize=True)
     print(f"{options.out}: {options.out.stat().st_size / 1000:.0f} kB")

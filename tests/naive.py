@@ -22,12 +22,6 @@ def naive_power(tau: int) -> int:
     return power
 
 
-def naive_branch(rest: int, threshold: int, slope_rest: int, slope_threshold: int) -> int:
-    """Mean of rest and threshold, weighted by their slopes, towards zero."""
-    weighted = slope_rest * rest + slope_threshold * threshold
-    return math.trunc(Fraction(weighted, slope_rest + slope_threshold))
-
-
 def naive_decay(current: int, tau: int) -> int:
     """Lose the part 1 / power of the current, rounded down, or else move by 1 towards 0."""
     if tau == 0:
@@ -53,9 +47,16 @@ class Cell(NamedTuple):
     tau: int
 
 
-def naive_membrane(cell: Cell, branch: int, potential: int, inputs: int) -> tuple[int, bool]:
+@cache
+def naive_branch(cell: Cell) -> int:
+    """Mean of rest and threshold, weighted by their slopes, towards zero."""
+    weighted = cell.slope_rest * cell.rest + cell.slope_threshold * cell.threshold
+    return math.trunc(Fraction(weighted, cell.slope_rest + cell.slope_threshold))
+
+
+def naive_membrane(cell: Cell, potential: int, inputs: int) -> tuple[int, bool]:
     """Next potential, and whether the neuron spiked on the way."""
-    if potential < branch:
+    if potential < naive_branch(cell):
         force = cell.slope_rest * (cell.rest - potential)
     else:
         force = cell.slope_threshold * (potential - cell.threshold)
@@ -82,7 +83,6 @@ def naive_simulate(
         Cell(*constants)
         for constants in zip(rest, threshold, reset, slope_rest, slope_threshold, tau, strict=True)
     ]
-    branches = [naive_branch(c.rest, c.threshold, c.slope_rest, c.slope_threshold) for c in cells]
     potential = [cell.rest for cell in cells]
     current = [0 for _ in cells]
     spiked = [False for _ in cells]
@@ -95,7 +95,7 @@ def naive_simulate(
         for j, cell in enumerate(cells):
             current[j] = naive_decay(current[j], cell.tau)
             inputs = current[j] + stimuli[j]
-            potential[j], spiked[j] = naive_membrane(cell, branches[j], potential[j], inputs)
+            potential[j], spiked[j] = naive_membrane(cell, potential[j], inputs)
             if cell.tau == 0:
                 current[j] = 0
         potentials.append(list(potential))
@@ -166,6 +166,28 @@ EVENT_NAMES = (
 )
 
 
+def naive_deliver(
+    wiring: Wiring, spiked: list[list[bool]], current: list[list[int]], counts: dict[str, int]
+) -> int:
+    """Add the weights of all spikes to the currents, count events, and return how many reads."""
+    matrices = ((wiring.first, wiring.forward), (wiring.backward, wiring.second))
+    reads = 0
+    for source in (0, 1):
+        for i in range(len(spiked[source])):
+            for target in (0, 1):
+                matrix = matrices[source][target]
+                if not spiked[source][i] or matrix is None:
+                    continue
+                for j, weight in enumerate(matrix[i]):
+                    current[target][j] += weight
+                    reads += 1
+                    counts["weight_reads"] += 1
+                    counts["current_writes"] += 1
+                    if weight != 0:
+                        counts["synaptic_ops"] += 1
+    return reads
+
+
 def naive_poppins(
     first: Sequence[Cell],
     second: Sequence[Cell],
@@ -177,57 +199,37 @@ def naive_poppins(
 ) -> tuple[list[list[bool]], dict[str, int]]:
     """Spikes of all neurons (the first population's first) in every tick, and all events."""
     populations = (first, second)
-    matrices = ((wiring.first, wiring.forward), (wiring.backward, wiring.second))
     potential = [[cell.rest for cell in cells] for cells in populations]
     current = [[0 for _ in cells] for cells in populations]
     spiked = [[False for _ in cells] for cells in populations]
     counts = dict.fromkeys(EVENT_NAMES, 0)
     history = []
     for train in trains:
-        counts["ticks"] += 1
-        counts["cycles"] += chip.cycles_per_tick
-
-        work = 0
-        for source in (0, 1):
-            for i in range(len(populations[source])):
-                for target in (0, 1):
-                    matrix = matrices[source][target]
-                    if not spiked[source][i] or matrix is None:
-                        continue
-                    for j, weight in enumerate(matrix[i]):
-                        counts["weight_reads"] += 1
-                        counts["current_writes"] += 1
-                        work += chip.cycles_per_read
-                        current[target][j] += weight
-                        if weight != 0:
-                            counts["synaptic_ops"] += 1
-        counts["cycles"] += naive_rounds(work, chip.lanes)
-
-        work = 0
+        reads = naive_deliver(wiring, spiked, current, counts)
         inputs = list(zip(tonic, amplitude, train, strict=True))
+        updates = 0
         for p, cells in enumerate(populations):
             for j, cell in enumerate(cells):
-                always, extra, arrived = inputs.pop(0)
-                stimulus = always
+                stimulus, extra, arrived = inputs.pop(0)
                 if arrived:
                     counts["stimuli"] += 1
                     stimulus += extra
                 register = naive_register(current[p][j], chip.current_bits, chip.wraps)
                 register = naive_decay(register, cell.tau)
                 potential[p][j], spiked[p][j] = naive_membrane(
-                    cell,
-                    naive_branch(cell.rest, cell.threshold, cell.slope_rest, cell.slope_threshold),
-                    potential[p][j],
-                    register + stimulus,
+                    cell, potential[p][j], register + stimulus
                 )
                 current[p][j] = 0 if cell.tau == 0 else register
+                updates += 1
                 counts["decays"] += 1
                 counts["current_writes"] += 1
                 counts["membrane_updates"] += 1
-                work += chip.cycles_per_update
                 if spiked[p][j]:
                     counts["spikes"] += 1
-        counts["cycles"] += naive_rounds(work, chip.lanes)
+        counts["ticks"] += 1
+        counts["cycles"] += chip.cycles_per_tick
+        counts["cycles"] += naive_rounds(reads * chip.cycles_per_read, chip.lanes)
+        counts["cycles"] += naive_rounds(updates * chip.cycles_per_update, chip.lanes)
         history.append(spiked[0] + spiked[1])
     return history, counts
 

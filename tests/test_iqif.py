@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from naive import naive_branch, naive_power, naive_simulate
+from naive import Cell, naive_branch, naive_power, naive_simulate
 from numpy.typing import NDArray
 
 from neurobot.iqif import Neurons, Trace, simulate
@@ -280,7 +280,7 @@ def test_the_force_is_that_of_the_formula_at_every_potential() -> None:
     start = np.arange(256)
     for rest, threshold in ((128, 200), (62, 75), (0, 255), (200, 90), (31, 32)):
         for a, b in ((1, 1), (2, 2), (4, 1), (1, 2), (0, 1), (3, 0), (8, 8), (7, 3), (15, 15)):
-            branch = naive_branch(rest, threshold, a, b)
+            branch = naive_branch(Cell(rest, threshold, 0, a, b, 0))
             force = [
                 floor(Fraction(a * (rest - v) if v < branch else b * (v - threshold), 8))
                 for v in range(256)

@@ -530,6 +530,24 @@ def test_contact_tests_are_not_skipped_where_fast_discs_fly() -> None:
         assert told == [retell(twins[1], 1, 1, 0, True) for _ in range(5)], f"case {case}"
 
 
+def test_contact_tests_are_not_skipped_where_discs_are_thrown_from_nearby() -> None:
+    """A disc leaves a long hall far away, and is thrown again from the wall beside the robot."""
+    touches = 0
+    for seed in range(40):
+        disc = np.array([[3.5, 0.5, 0.1, 15.0, 1.0]])
+        hall = Scene((-4.0, -1.0, 4.0, 1.0), discs=disc, aimed=True)
+        twins = [Single(hall, key=seed) for _ in range(2)]
+        for step in range(20):
+            touched = twins[0].advance(0, 0)
+            where = f"seed {seed}, step {step}"
+            assert touched == retell(twins[1], 0, 0, 0, True), where
+            assert twins[0].bits() == twins[1].bits(), where
+            if touched:
+                touches += 1
+                break
+    assert touches > 20
+
+
 # Moving discs
 
 
@@ -552,6 +570,16 @@ def test_wandering_discs_bounce_inside_the_bounds_for_ever() -> None:
         assert inside.all(), f"substep {substep}: {one.discs[~inside.all(axis=1)]}"
     np.testing.assert_array_equal(abs(one.discs[:, 3:]), speeds)
     assert bounces > 30
+
+
+def test_a_disc_that_starts_outside_of_the_bounds_comes_in_and_stays() -> None:
+    discs = np.array([[17.5, 8.0, 0.3, 0.9, 0.0], [8.0, -2.0, 0.3, 0.1, -0.7]])
+    one = Single(Scene((0.0, 0.0, 16.0, 16.0), discs=discs))
+    one.drift(400)
+    for substep in range(2000):
+        one.drift()
+        assert (one.discs[:, :2] > 0.29).all(), f"substep {substep}: {one.discs}"
+        assert (one.discs[:, :2] < 15.71).all(), f"substep {substep}: {one.discs}"
 
 
 def test_thrown_discs_come_from_afar_at_the_robot_at_their_own_speed() -> None:
