@@ -43,4 +43,5 @@ def sincos(angle_rad: float) -> tuple[float, float]:
 @kernel
 def wrap(angle_rad: float) -> float:
     """Return the same direction in [-pi, pi)."""
-    return angle_rad - 2 * math.pi * math.floor((angle_rad + math.pi) / (2 * math.pi))
+    turned = angle_rad - 2 * math.pi * math.floor((angle_rad + math.pi) / (2 * math.pi))
+    return turned if -math.pi <= turned < math.pi else -math.pi  # where rounding went beyond

@@ -12,6 +12,8 @@ NO_WINNER = -1
 @kernel
 def winner(counts: Ints) -> int:
     """Position of the unit with more than half of all spikes, else NO_WINNER."""
+    if counts.shape[0] == 0:
+        return NO_WINNER
     total, best = 0, 0
     for k in range(counts.shape[0]):
         total += counts[k]

@@ -40,9 +40,8 @@ def whole_numbers(name: str, values: ArrayLike, shape: tuple[int | None, ...]) -
     ):
         wanted_text = "(" + ", ".join("any" if n is None else str(n) for n in shape) + ")"
         raise ValueError(f"{name}: shape {array.shape} found, {wanted_text} needed")
-    if array.dtype == np.bool_ or not (
-        np.issubdtype(array.dtype, np.integer) or (array == np.floor(array)).all()
-    ):
+    kind = array.dtype.kind
+    if kind not in "iuf" or (kind == "f" and not (array == np.floor(array)).all()):
         raise ValueError(f"{name}: {array.dtype} values found, whole numbers needed")
     return array
 

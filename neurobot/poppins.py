@@ -6,7 +6,7 @@ Everything in `Chip` is assumed: sizes, widths, clock and cycle counts are not p
 is how the populations are connected; here it is one matrix each way, either of which may be absent.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -18,6 +18,18 @@ from neurobot.decode import is_decided
 from neurobot.events import Events
 from neurobot.fixed import Ints, check_range, signed_range, whole_numbers
 from neurobot.iqif import Neurons, Silicon, make_silicon, tick
+
+
+# Where not 1..65536. The widths keep every sum of a tick within the kernels' 32 bits.
+CHIP_RANGES: dict[str, tuple[float, float]] = {
+    "neurons": (1, 1024),
+    "weight_bits": (2, 16),
+    "current_bits": (2, 28),
+    "stimulus_bits": (2, 24),
+    "wraps": (False, True),
+    "clock_hz": (1e-3, 1e12),
+    "cycles_per_tick": (0, 1 << 16),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +45,14 @@ class Chip:
     cycles_per_tick: int = 4  # scheduling
     cycles_per_read: int = 1  # one target of one spike: read the weight, add it
     cycles_per_update: int = 2  # one neuron: decay, then membrane
-    lanes: int = 1  # neurons served in parallel
+    lanes: int = 1  # weights read, or neurons updated, in parallel
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            low, high = CHIP_RANGES.get(field.name, (1, 1 << 16))
+            value = getattr(self, field.name)
+            if not low <= value <= high:
+                raise ValueError(f"chip: {field.name}={value} is out of range: {low}..{high}")
 
 
 @dataclass(frozen=True)
@@ -236,18 +255,20 @@ class Poppins:
         """Amplitude and tonic stimulus of all neurons."""
         return self._stimulus("amplitude"), self._stimulus("tonic")
 
-    def decide(
-        self, trains: NDArray[np.bool_], voters: Ints, tonic: Ints | None = None
-    ) -> tuple[Ints, Events]:
+    def decide(self, trains: NDArray[np.bool_], voters: Ints) -> tuple[Ints, Events]:
         """Run from rest on spike trains (T, N) until the voters' majority cannot change.
 
-        tonic replaces the configured one for this run. Returns the spikes of each neuron (N,), and
-        the events.
+        Returns the spikes of each neuron (N,), and the events.
         """
-        spikes = np.zeros(len(self), np.int32)
+        count = len(self)
+        if trains.dtype != np.bool_ or trains.ndim != 2 or trains.shape[1] != count:
+            raise ValueError(
+                f"trains: {trains.dtype} of shape {trains.shape} found, bool (any, {count}) needed"
+            )
+        check_range("voters", voters, 0, count - 1)
+        spikes = np.zeros(count, np.int32)
         totals = np.zeros(6, np.int64)
-        amplitude, usual = self.stimulus
-        tonic = usual if tonic is None else tonic
+        amplitude, tonic = self.stimulus
         run(self.silicon, self.bill, trains, amplitude, tonic, voters, spikes, totals)
         return spikes, self.events(totals)
 

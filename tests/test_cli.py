@@ -65,7 +65,10 @@ def test_list_names_everything() -> None:
         (["no_module:Brain"], "controller 'no_module:Brain': No module named 'no_module'"),
         (["brains:Nobody"], "controller 'brains:Nobody': module brains has no Nobody"),
         (["brains:Mindless"], "controller 'brains:Mindless': no act; needed: reset(seed), act("),
-        (["brains:Broken"], "controller brains:Broken raised ZeroDivisionError: float division by zero"),
+        (
+            ["brains:Broken"],
+            "controller brains:Broken raised ZeroDivisionError: float division by zero",
+        ),
         (["brains:NotANumber"], "is not finite; wheel commands lie in -1..1"),
         (["brains:WrongShape"], "shape (3,) found, two wheel commands needed"),
         (["--scenario", "moon"], "scenario: unknown 'moon'; known: empty, forest"),

@@ -309,7 +309,6 @@ def test_wrap_makes_pi_the_least_angle() -> None:
     assert wrap(0.0) == 0.0
 
 
-@pytest.mark.xfail(reason="wrap(pi - 4e-16) is -pi - 4e-16: the quotient is rounded up to 1")
 def test_wrap_stays_in_range_beside_the_odd_multiples_of_pi() -> None:
     for multiple in range(-21, 22, 2):
         for side in (-math.inf, math.inf):
