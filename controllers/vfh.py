@@ -17,13 +17,13 @@ from neurobot.loop import Body, Observation, require_range
 SECTORS = 73  # openings looked at, evenly over SPAN_RAD to either side
 SPAN_RAD = math.radians(135)
 # Margin beside the robot (m), how far an opening must then be free (m), price.
-MARGINS = ((0.35, 1.6, 0.0), (0.2, 1.2, 1.0), (0.1, 1.0, 2.0), (0.05, 0.8, 3.0))
+MARGINS = ((0.36, 3.4, 0.0), (0.28, 2.6, 1.2), (0.2, 1.7, 2.4), (0.11, 0.8, 3.6))
 TIGHT_M = MARGINS[-1][0]
 GOAL, AHEAD, LAST = 5.0, 2.0, 2.0  # weights of the three distances, as in VFH+
-TURN_GAIN = 2.5  # yaw rate per direction, 1/s
-BRAKE_M = 1.0  # with so much room ahead the robot drives at full speed
-GAP_M = 0.08  # it stops so near
-CREEP = 0.15  # share of full speed kept in narrow places
+TURN_GAIN = 4.6  # yaw rate per direction, 1/s
+BRAKE_M = 0.87  # with so much room ahead the robot drives at full speed
+GAP_M = 0.045  # it stops so near
+CREEP = 0.26  # share of full speed kept in narrow places
 BLOCKED = -1
 
 Floats = NDArray[np.float64]
