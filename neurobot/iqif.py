@@ -40,7 +40,6 @@ RANGES = {
     "slope_threshold": (0, 15),
     "tau": (0, 1 << 15),
 }
-NO_DECAY = -1  # shift of a neuron whose tau is 0
 INT32 = signed_range(32)
 
 
@@ -79,21 +78,19 @@ class Neurons:
 
     @property
     def shift(self) -> Ints:
-        """How far the decay shifts the current right, (N,); NO_DECAY for tau 0."""
+        """How far the decay shifts the current right, (N,); -1 for tau 0: no decay."""
         return np.array([floor_log2(int(tau)) for tau in self.tau], np.int32)
 
 
-class Silicon(NamedTuple):
-    """What a tick needs, as the kernels take it: arrays of int32, (N,) and (N pre, N post)."""
+# Rows of the table of constants that the kernels take: one array, so that their loops vectorize.
+REST, THRESHOLD, RESET, SLOPE_REST, SLOPE_THRESHOLD, BRANCH, SHIFT, KEEP = range(8)
 
-    rest: Ints
-    threshold: Ints
-    reset: Ints
-    slope_rest: Ints
-    slope_threshold: Ints
-    branch: Ints
-    shift: Ints
-    weights: Ints
+
+class Silicon(NamedTuple):
+    """What a tick needs, as the kernels take it."""
+
+    cells: Ints  # (8, N) constants; KEEP is -1 where the current lasts beyond a step, else 0
+    weights: Ints  # (N pre, N post)
     current_low: int
     current_high: int
     current_wraps: bool
@@ -103,14 +100,11 @@ def make_silicon(
     neurons: Neurons, weights: NDArray[Any], current_bits: int = 32, wraps: bool = True
 ) -> Silicon:
     """Lay neurons and weights out for the kernels, with currents of so many signed bits."""
+    constants = [getattr(neurons, name) for name in RANGES if name != "tau"]
+    shift = neurons.shift
+    cells = np.stack([*constants, neurons.branch, np.maximum(shift, 0), np.where(shift < 0, 0, -1)])
     return Silicon(
-        neurons.rest,
-        neurons.threshold,
-        neurons.reset,
-        neurons.slope_rest,
-        neurons.slope_threshold,
-        neurons.branch,
-        neurons.shift,
+        np.ascontiguousarray(cells, np.int32),
         np.ascontiguousarray(weights, np.int32),
         *signed_range(current_bits),
         wraps,
@@ -127,13 +121,12 @@ class Trace:
 
 
 @kernel
-def accumulate(silicon: Silicon, fired: Any, current: Ints) -> None:
-    """Add the weights of the neurons that fired to the currents they feed."""
-    weights = silicon.weights
-    for i in range(fired.shape[0]):
-        if fired[i]:
-            for j in range(current.shape[0]):
-                current[j] += weights[i, j]
+def accumulate(weights: Ints, who: Ints, count: int, current: Ints) -> None:
+    """Add the weights of the first `count` neurons of `who` to the currents they feed."""
+    for k in range(count):
+        i = who[k]
+        for j in range(current.shape[0]):
+            current[j] += weights[i, j]
 
 
 @kernel
@@ -148,48 +141,70 @@ def fit(silicon: Silicon, current: Ints) -> None:
 
 
 @kernel
-def decayed(current: Any, shift: Any) -> Any:
-    """Lose 1 / 2**shift of the current, rounded down, and never less than 1; see NO_DECAY."""
-    loss = np.int32(current >> (shift & 31))  # the mask keeps the shift in 32-bit lanes
-    loss = max(loss, np.int32(current > 0)) if loss >= 0 else loss
-    return np.int32(current - loss) if shift >= 0 else current
+def decay_step(current: Any, shift: Any) -> Any:
+    """Return what a current loses: 1 / 2**shift of it, rounded down, and never less than 1."""
+    loss = np.int32(current >> (shift & np.int32(31)))  # the mask keeps it in 32-bit lanes
+    return np.int32(current > 0) if loss == 0 else loss
 
 
 @kernel
-def update(silicon: Silicon, stimulus: Any, potential: Ints, current: Ints, fired: Any) -> None:
+def update(cells: Ints, stimulus: Ints, potential: Ints, current: Ints, fired: Any) -> None:
     """Decay the currents, then move the membranes by one step of the force and the inputs."""
-    rest, threshold, reset = silicon.rest, silicon.threshold, silicon.reset
-    slope_rest, slope_threshold = silicon.slope_rest, silicon.slope_threshold
-    branch, shifts = silicon.branch, silicon.shift
+    # Every value is pinned to 32 bits: Numba would widen them, and lose half of the lanes.
     for j in range(potential.shape[0]):
-        shift, v = shifts[j], potential[j]
-        left = decayed(current[j], shift)
-        below = v < branch[j]
-        slope = slope_rest[j] if below else slope_threshold[j]
-        force = np.int32(slope * np.int32(rest[j] - v if below else v - threshold[j]))
-        moved = np.int32(v + (force >> 3) + left + stimulus[j])
+        v, keep = potential[j], cells[KEEP, j]
+        left = np.int32(current[j] - (decay_step(current[j], cells[SHIFT, j]) & keep))
+        towards_rest = np.int32(cells[SLOPE_REST, j] * np.int32(cells[REST, j] - v))
+        away = np.int32(cells[SLOPE_THRESHOLD, j] * np.int32(v - cells[THRESHOLD, j]))
+        force = towards_rest if v < cells[BRANCH, j] else away
+        moved = np.int32(np.int32(v + (force >> np.int32(3))) + np.int32(left + stimulus[j]))
         spiked = moved > SPIKE_LEVEL
         fired[j] = spiked
-        potential[j] = reset[j] if spiked else max(moved, np.int32(0))
-        current[j] = left if shift >= 0 else np.int32(0)
+        potential[j] = cells[RESET, j] if spiked else max(moved, np.int32(0))
+        current[j] = left & keep
 
 
 @kernel
-def tick(silicon: Silicon, stimulus: Any, potential: Ints, current: Ints, fired: Any) -> None:
-    """Advance all neurons by one step; fired (N,) holds the last step's spikes, then this one's."""
-    accumulate(silicon, fired, current)
+def gather(fired: Any, who: Ints) -> int:
+    """Write the positions of the neurons that fired to the front of who (N,); return how many."""
+    count = 0
+    for i in range(fired.shape[0]):
+        who[count] = i  # overwritten by the next one unless this one fired
+        count += fired[i]
+    return count
+
+
+@kernel
+def tick(
+    silicon: Silicon,
+    stimulus: Ints,
+    potential: Ints,
+    current: Ints,
+    fired: Any,
+    who: Ints,
+    count: int,
+) -> int:
+    """Advance all neurons by one step.
+
+    who, count: the neurons that fired in the step before; both are those of this step afterwards
+    (count is returned), as is fired (N,).
+    """
+    accumulate(silicon.weights, who, count, current)
     fit(silicon, current)
-    update(silicon, stimulus, potential, current, fired)
+    update(silicon.cells, stimulus, potential, current, fired)
+    return gather(fired, who)
 
 
 @kernel
-def record(silicon: Silicon, drive: Any, potentials: Any, spikes: Any, currents: Any) -> None:
+def record(silicon: Silicon, drive: Ints, potentials: Any, spikes: Any, currents: Any) -> None:
     """Run from rest and write every step's state, each (T, N)."""
-    potential = silicon.rest.copy()
+    potential = silicon.cells[REST].copy()
     current = np.zeros_like(potential)
+    who = np.zeros_like(potential)
     fired = np.zeros(potential.shape[0], np.bool_)
+    count = 0
     for t in range(drive.shape[0]):
-        tick(silicon, drive[t], potential, current, fired)
+        count = tick(silicon, drive[t], potential, current, fired, who, count)
         potentials[t] = potential
         spikes[t] = fired
         currents[t] = current

@@ -17,8 +17,7 @@ from neurobot.compiled import kernel
 from neurobot.decode import is_decided
 from neurobot.events import Events
 from neurobot.fixed import Ints, check_range, signed_range, whole_numbers
-from neurobot.iqif import Neurons, Silicon, make_silicon, tick
-
+from neurobot.iqif import REST, Neurons, Silicon, make_silicon, tick
 
 # Where not 1..65536. The widths keep every sum of a tick within the kernels' 32 bits.
 CHIP_RANGES: dict[str, tuple[float, float]] = {
@@ -80,13 +79,12 @@ TICKS, CYCLES, STIMULI, SYNAPTIC_OPS, WEIGHT_READS, SPIKES = range(6)
 
 
 @kernel
-def charge(bill: Bill, fired: Any, totals: Any) -> None:
+def charge(bill: Bill, who: Ints, count: int, totals: Any) -> None:
     """Count what delivering the spikes of the last tick, and then updating all neurons, takes."""
     reads, operations = 0, 0
-    for i in range(fired.shape[0]):
-        if fired[i]:
-            reads += bill.weight_reads[i]
-            operations += bill.synaptic_ops[i]
+    for k in range(count):
+        reads += bill.weight_reads[who[k]]
+        operations += bill.synaptic_ops[who[k]]
     totals[TICKS] += 1
     totals[SYNAPTIC_OPS] += operations
     totals[WEIGHT_READS] += reads
@@ -97,19 +95,9 @@ def charge(bill: Bill, fired: Any, totals: Any) -> None:
 def stimulate(train: Any, amplitude: Ints, tonic: Ints, stimulus: Ints) -> int:
     """Write the external stimulus of a tick, (N,), and return how many input spikes it has."""
     count = 0
-    for i in range(train.shape[0]):
+    for i in range(stimulus.shape[0]):
         count += train[i]
-        stimulus[i] = tonic[i] + (amplitude[i] if train[i] else np.int32(0))
-    return count
-
-
-@kernel
-def tally(fired: Any, spikes: Ints) -> int:
-    """Add a tick's spikes to the spikes of each neuron, (N,), and return how many there are."""
-    count = 0
-    for i in range(fired.shape[0]):
-        count += fired[i]
-        spikes[i] += np.int32(fired[i])
+        stimulus[i] = tonic[i] + amplitude[i] * np.int32(train[i])
     return count
 
 
@@ -129,17 +117,21 @@ def run(
     trains: (T, N) bool input spikes, each a stimulus of amplitude (N,) on top of tonic (N,);
     voters: (V,) positions of neurons, none: run to the end. Adds up into spikes (N,) and totals.
     """
-    ticks, count = trains.shape
-    potential = silicon.rest.copy()
+    ticks, size = trains.shape
+    potential = silicon.cells[REST].copy()
     current = np.zeros_like(potential)
     stimulus = np.zeros_like(potential)
+    who = np.zeros_like(potential)
     votes = np.zeros(voters.shape[0], np.int32)
-    fired = np.zeros(count, np.bool_)
+    fired = np.zeros(size, np.bool_)
+    count = 0
     for t in range(ticks):
         totals[STIMULI] += stimulate(trains[t], amplitude, tonic, stimulus)
-        charge(bill, fired, totals)
-        tick(silicon, stimulus, potential, current, fired)
-        totals[SPIKES] += tally(fired, spikes)
+        charge(bill, who, count, totals)
+        count = tick(silicon, stimulus, potential, current, fired, who, count)
+        totals[SPIKES] += count
+        for k in range(count):
+            spikes[who[k]] += 1
         for k in range(voters.shape[0]):
             votes[k] += fired[voters[k]]
         if voters.shape[0] > 0 and is_decided(votes, ticks - t - 1):
@@ -265,7 +257,8 @@ class Poppins:
             raise ValueError(
                 f"trains: {trains.dtype} of shape {trains.shape} found, bool (any, {count}) needed"
             )
-        check_range("voters", voters, 0, count - 1)
+        if len(voters) and not 0 <= voters.min() <= voters.max() < count:
+            raise ValueError(f"voters: {voters.tolist()} found, neurons 0..{count - 1} allowed")
         spikes = np.zeros(count, np.int32)
         totals = np.zeros(6, np.int64)
         amplitude, tonic = self.stimulus
