@@ -1,23 +1,55 @@
-"""The one way in which this project compiles a function with Numba."""
+"""The one way in which this project compiles a function with Numba, and where the code is kept.
 
+Numba keeps compiled code beside a source file and makes it anew when that file changes; but a
+kernel also holds the code of the kernels that it calls from other files. Here the folder of the
+kept code is named after all our sources, so no kernel can outlive a change anywhere.
+"""
+
+import hashlib
 import os
 from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
+from numba import config as numba_config
 from numba import njit
 
+config: Any = numba_config  # its names are made at run time
 F = TypeVar("F", bound=Callable[..., Any])
+
+
+@cache
+def cache_folder() -> str:
+    """Return a folder for the compiled code of these very sources; "" where none can be made."""
+    here = Path(__file__).parent
+    folders = (here, here / "envs", here / "controllers")
+    stats = [(path.name, path.stat()) for folder in folders for path in sorted(folder.glob("*.py"))]
+    sources = repr([(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats])
+    name = f"kernels-{hashlib.sha256(sources.encode()).hexdigest()[:16]}"
+    bases = (here / "__pycache__", Path.home() / ".cache" / "neurobot")
+    for base in (Path(config.CACHE_DIR),) if config.CACHE_DIR else bases:
+        try:
+            (base / name).mkdir(parents=True, exist_ok=True)
+        except OSError:
+            continue
+        if os.access(base / name, os.W_OK):
+            return str(base / name)
+    return ""
 
 
 def kernel(function: F) -> F:
     """Compile a function: no interpreter lock, IEEE division, no reordered floating point.
 
-    The machine code is cached on disk where a cache can be written.
+    The machine code is kept on disk where that is possible.
     """
+    usual = config.CACHE_DIR
+    config.CACHE_DIR = cache_folder()
     try:
-        return cast(F, njit(cache=True, nogil=True, error_model="numpy")(function))
-    except RuntimeError:  # Numba found no folder that it may write a cache to
-        return cast(F, njit(nogil=True, error_model="numpy")(function))
+        compiled = njit(cache=bool(cache_folder()), nogil=True, error_model="numpy")(function)
+    finally:
+        config.CACHE_DIR = usual
+    return cast(F, compiled)
 
 
 def cores() -> int:

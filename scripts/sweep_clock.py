@@ -18,7 +18,7 @@ from neurobot.compiled import cores
 from neurobot.metrics import Row, summarize
 
 CLOCKS_HZ = (10e6, 3e6, 1e6, 500e3, 300e3, 200e3, 100e3, 50e3, 30e3, 10e3)
-BAR = 40
+BAR = 24
 
 
 def measure(args: argparse.Namespace, clock_hz: float | None) -> Row:

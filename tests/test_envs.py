@@ -22,7 +22,7 @@ from neurobot.envs import world
 from neurobot.envs.avoidance import AvoidanceEnv
 from neurobot.envs.batch import MOVES, ROWS_PER_THREAD
 from neurobot.envs.scenarios import SCENARIOS
-from neurobot.envs.tasks import OUTCOMES
+from neurobot.envs.tasks import COLLISION, OUTCOMES, RUNNING, SUCCESS, TIMEOUT, Task, judge
 from neurobot.envs.vector import AvoidanceVectorEnv
 from neurobot.envs.world import ROBOTS
 
@@ -457,6 +457,23 @@ def test_an_episode_takes_as_long_as_its_time_limit(seconds: float) -> None:
     assert len(told) - 1 == round(seconds / 0.1)
     assert told[-1][2:4] == (False, True)
     assert told[-1][4]["outcome"] == "timeout"
+
+
+@pytest.mark.parametrize("touched", [False, True])
+@pytest.mark.parametrize("late", [False, True])
+@pytest.mark.parametrize("there", [False, True])
+def test_touching_counts_before_arriving_and_arriving_before_the_time(
+    touched: bool, late: bool, there: bool
+) -> None:
+    me = np.zeros(1, world.ROW)[0]
+    me["goal_x"], me["goal_tolerance"] = 1.0 if there else 1.1, 1.0
+    me["steps"], me["time_limit"] = 9 + late, 10
+    me["ground"] = 4 + there
+    otherwise = TIMEOUT if late else RUNNING
+    reached = COLLISION if touched else SUCCESS if there else otherwise
+    covered = COLLISION if touched else SUCCESS if there and late else otherwise
+    assert judge(me, Task(True, 0), touched) == reached
+    assert judge(me, Task(False, 5), touched) == covered
 
 
 @EVERY

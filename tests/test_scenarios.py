@@ -11,7 +11,7 @@ from naive_world import Disc, Point, Segment
 
 from neurobot.envs import scenarios
 from neurobot.envs.planner import is_solvable, shortest_path_m
-from neurobot.envs.scenarios import SCENARIOS, UnsolvableError, box, generate
+from neurobot.envs.scenarios import SCENARIOS, UnsolvableError, box, generate, settle, solvable
 from neurobot.envs.scene import Scene
 from neurobot.envs.world import ROBOTS, Robot
 
@@ -104,8 +104,8 @@ def room_at_start(scene: Scene) -> float:
     return min(naive.point_to_edge(scene.start[:2], naive.ends(s)) for s in segments_of(scene))
 
 
-def top_speed(scene: Scene) -> float:
-    return float(np.hypot(*movers(scene)[:, 3:].T).max())
+def mean_speed(scene: Scene) -> float:
+    return float(np.hypot(*movers(scene)[:, 3:].T).mean())
 
 
 def door_width(scene: Scene) -> float:
@@ -123,8 +123,8 @@ HARDER: dict[str, list[Callable[[Scene], float]]] = {
     "corridor": [lambda scene: -room_at_start(scene)],
     "rooms": [lambda scene: -len(scene.walls), lambda scene: -door_width(scene)],
     "barn": [lambda scene: len(scene.discs)],
-    "crossing": [lambda scene: len(movers(scene)), top_speed],
-    "looming": [lambda scene: len(movers(scene)), top_speed],
+    "crossing": [lambda scene: len(movers(scene)), mean_speed],
+    "looming": [lambda scene: len(movers(scene)), mean_speed],
 }
 
 
@@ -189,6 +189,25 @@ def test_a_failed_draw_is_repeated_with_less_difficulty_and_not_for_ever(
     assert 0.7 < asked[3] < asked[0]
     with pytest.raises(RuntimeError, match=r"'never': no solvable world for difficulty 0\.8"):
         draw("never", 0, 0.8)
+
+
+def test_start_and_goal_are_put_on_the_largest_connected_ground() -> None:
+    parted = hall((14, 0, 14, SIDE))
+    for seed in range(50):
+        scene = settle(parted, np.random.default_rng(seed), ROBOTS["jackal"], 9.0)
+        assert max(scene.start[0], scene.goal[0]) < 14, f"seed {seed}"
+        assert math.dist(scene.start[:2], scene.goal) >= 9.0 - 1e-9, f"seed {seed}"
+        near = settle(parted, np.random.default_rng(seed), ROBOTS["jackal"], 99.0)
+        assert math.dist(near.start[:2], near.goal) > 9.0, f"seed {seed}: not as far as it can"
+
+
+def test_a_world_without_room_or_way_is_unsolvable() -> None:
+    parted = hall((10, 0, 10, SIDE), start=(3.0, 3.0, 0.0), goal=(17.0, 3.0))
+    with pytest.raises(UnsolvableError):
+        solvable(parted, ROBOTS["fly"], 0.1)
+    narrow = Scene((0.0, 0.0, 0.5, 0.5), walls=box(0.0, 0.0, 0.5, 0.5))
+    with pytest.raises(UnsolvableError):
+        settle(narrow, np.random.default_rng(0), ROBOTS["jackal"], 9.0)
 
 
 # The planner

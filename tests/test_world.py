@@ -769,6 +769,18 @@ def test_what_is_nearer_is_darker_and_taller() -> None:
     assert len(set(shades)) == 4
 
 
+def test_a_flat_wall_is_equally_tall_everywhere() -> None:
+    """A pinhole camera keeps straight lines straight."""
+    scene = scene_of(walls=[(1.5, -9, 1.5, 9)])
+    one = Single(scene, ROBOTS["fly"])
+    beams = make_beams(lens(COLUMNS), dead=(), range_m=10.0, noise=0.0, dropout=0.0)
+    out = np.zeros((ROWS, COLUMNS, 1), np.uint8)
+    sensors.picture(one.row, beams, one.look(beams), out)
+    heights = (out[:, :, 0] != EMPTY).sum(axis=0)
+    assert (heights == heights[0]).all()
+    assert abs(heights[0] - COLUMNS / 2 / math.sqrt(3) / 1.5) <= 2
+
+
 def test_left_is_left() -> None:
     left, right = photo([(2, 1, 0.3)]), photo([(2, -1, 0.3)])
     assert columns_with_obstacles(left).max() < COLUMNS / 2
