@@ -227,7 +227,6 @@ class Brain:
         speed = program.cruise * self.body.max_speed_mps * share * max(self.last[0], 0.0)
         return speed, program.turn_gain * self.angles[move]
 
-
     def tire(self, speed_mps: float) -> None:
         """Grow weary of far threats while there is no way ahead, and recover on the way."""
         stuck = speed_mps <= STUCK_SHARE * self.body.max_speed_mps

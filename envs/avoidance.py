@@ -135,7 +135,7 @@ class AvoidanceEnv(gym.Env[Observation, Any]):
         """
         row = self.batch.state.rows[0]
         if held is not None:
-            row["command_left"], row["command_right"] = self._command(held)[0]
+            row["command_left"], row["command_right"] = np.clip(self._command(held)[0], -1.0, 1.0)
         if motors == "brake":
             row["command_left"] = row["command_right"] = 0.0
         self._schedule = (switch, motors != "coast")
@@ -163,12 +163,13 @@ class AvoidanceEnv(gym.Env[Observation, Any]):
         """Return a snapshot from which `set_state` goes on, bit for bit."""
         batch = self.batch
         outcome = batch.results.outcome[0]
-        return copy.deepcopy((batch.state, batch.scenes, outcome, self.np_random))
+        return copy.deepcopy((batch.state, batch.scenes, outcome, self._schedule, self.np_random))
 
     def set_state(self, snapshot: Any) -> Observation:
         """Return to a snapshot taken by `get_state`; gives the observation there."""
         batch = self.batch
-        batch.state, batch.scenes, outcome, self.np_random = copy.deepcopy(snapshot)
+        parts = copy.deepcopy(snapshot)
+        batch.state, batch.scenes, outcome, self._schedule, self.np_random = parts
         batch.results.outcome[0] = outcome
         self._trail = []
         batch.sense(batch.shares[0])
@@ -188,6 +189,9 @@ class AvoidanceEnv(gym.Env[Observation, Any]):
             self._painter.show(frame, self.metadata["render_fps"])
             return None
         return self._painter.rgb(frame)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_painter": None}  # a copy paints on surfaces of its own
 
     def close(self) -> None:
         """Close the window, if there is one; closing twice is fine."""

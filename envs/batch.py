@@ -174,8 +174,11 @@ class Batch:
         """Turn a batch of actions of the action space into wheel commands, (E, 2) float64."""
         if self.settings.action == "discrete":
             chosen = np.asarray(actions)
-            if chosen.min() < 0 or chosen.max() >= len(MOVES):
-                raise ValueError(f"action {chosen} is not in 0..{len(MOVES) - 1}")
+            whole = chosen.dtype.kind in "iu" and chosen.shape == (self.count,)
+            if not whole or chosen.min() < 0 or chosen.max() >= len(MOVES):
+                raise ValueError(
+                    f"action {chosen.tolist()} is not a whole number in 0..{len(MOVES) - 1}"
+                )
             return np.asarray(self.moves[chosen])
         wheels = np.ascontiguousarray(actions, np.float64)
         if wheels.shape != (self.count, 2):

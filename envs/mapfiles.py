@@ -8,14 +8,13 @@ import numpy as np
 from neurobot.angles import wrap
 from neurobot.envs.archive import SIDE_M, Archive, WorldFileError
 from neurobot.envs.outlines import OutlineError, convex_outlines
-from neurobot.envs.scenarios import standing
+from neurobot.envs.scenarios import BARN_LIMIT_S, standing
 from neurobot.envs.scene import Scene
 from neurobot.envs.world import Array, Floats, Robot
 
 MARGIN_M = 1.0  # by so much the bounds of an open world exceed what stands in it
 LONGEST_S = 1e6
 BARN_ROBOT = "jackal"
-BARN_LIMIT_S = 100.0
 CYLINDER_ARRAYS = (
     "cyl_xy", "cyl_offsets", "cyl_radius", "start_pose", "goal_xy", "goal_tolerance"
 )  # fmt: skip

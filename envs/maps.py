@@ -42,6 +42,11 @@ class Generated:
         self, rng: np.random.Generator, difficulty: float, robot: Robot, world: int | None
     ) -> Scene:
         """Draw the next world."""
+        if world is not None:
+            raise ValueError(
+                f"reset option world={world}: scenario {self.name!r} is generated; only the worlds "
+                "of a file have numbers"
+            )
         return generate(self.name, rng, difficulty, robot)
 
 

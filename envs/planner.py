@@ -18,6 +18,7 @@ from neurobot.envs.geometry import point_to_segment, winding
 from neurobot.envs.scene import Scene
 from neurobot.envs.world import Array, Floats, Robot
 
+PATH_CELL_M = 0.1
 # Half of the 16 moves of a king and a knight: paths are at most 2.8 % longer than the true ones.
 MOVES = ((0, 1), (1, 0), (1, 1), (1, -1), (1, 2), (2, 1), (2, -1), (1, -2))
 
@@ -138,11 +139,23 @@ def is_solvable(scene: Scene, robot: Robot, cell_m: float) -> bool:
     return bool(here) and bool(here == regions[grid.cell(*scene.goal)])
 
 
-def shortest_path_m(scene: Scene, robot: Robot, cell_m: float = 0.1) -> float | None:
+def between(free: NDArray[np.bool_], down: int, right: int) -> NDArray[np.bool_]:
+    """Whether both cells in the middle of a knight's move are free, for each cell to start from."""
+    rows, columns = free.shape
+    side = 1 if right > 0 else -1
+    middles = ((1, side), (1, 0)) if down == 2 else ((0, side), (1, side))
+    first, last = max(-right, 0), columns - max(right, 0)
+    passed = [free[d : rows - down + d, first + r : last + r] for d, r in middles]
+    return passed[0] & passed[1]
+
+
+def shortest_path_m(scene: Scene, robot: Robot) -> float | None:
     """Length of the shortest way into the goal's tolerance for the inscribed disc; None: no way.
 
     It overestimates by 2.8 % at most (moves of a king and a knight on the grid).
     """
+    # Cells are small enough that no move jumps over what a thin wall or a post blocks.
+    cell_m = min(PATH_CELL_M, robot.inscribed_m / 1.5)
     grid = free_grid(scene, robot.inscribed_m, cell_m)
     free = ~grid.blocked
     start = grid.cell(scene.start[0], scene.start[1])
@@ -155,6 +168,8 @@ def shortest_path_m(scene: Scene, robot: Robot, cell_m: float = 0.1) -> float | 
         left = slice(max(-right, 0), columns - max(right, 0))
         shifted = slice(max(right, 0), columns - max(-right, 0))
         open_ = free[top, left] & free[bottom, shifted]
+        if max(down, abs(right)) == 2:  # a knight also passes the two cells in between
+            open_ &= between(free, down, right)
         sources.append(index[top, left][open_])
         targets.append(index[bottom, shifted][open_])
         lengths.append(np.full(len(sources[-1]), cell_m * math.hypot(down, right)))

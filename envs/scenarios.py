@@ -21,6 +21,7 @@ from neurobot.envs.world import Array, Floats, Robot
 TRIES = 200
 GRID_M = 0.2
 SIDE_M = 20.0
+BARN_LIMIT_S = 100.0  # the BARN challenge's
 START_GAP_M = 4.0  # no moving disc starts nearer to the robot
 
 
@@ -215,7 +216,7 @@ def barn(rng: np.random.Generator, difficulty: float, robot: Robot) -> Scene:
         discs=standing(discs),
         walls=box(0.0, 0.0, count * cell, 14.0),
         goal_tolerance_m=1.0,
-        time_limit_s=100.0,
+        time_limit_s=BARN_LIMIT_S,
     )
     return solvable(scene, robot, cell / 3)
 

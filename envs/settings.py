@@ -56,6 +56,8 @@ class Settings:
                 raise ValueError(f"{name}={value!r} must be a whole number in {low}..4096")
         if self.time_limit_s is not None and not 0 < self.time_limit_s < 1e6:
             raise ValueError(f"time_limit_s={self.time_limit_s} must be above 0 and below 1e6")
+        if self.lidar_range_m is not None and not 0 < self.lidar_range_m <= 1000:
+            raise ValueError(f"lidar_range_m={self.lidar_range_m} must lie in 0..1000 and above 0")
         if self.field_of_view_deg is not None and not 0 < self.field_of_view_deg <= 360:
             raise ValueError(f"field_of_view_deg={self.field_of_view_deg} must lie in 0..360")
 

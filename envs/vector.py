@@ -85,7 +85,8 @@ class AvoidanceVectorEnv(VectorEnv[Observation, Array, Array]):
         given = dict(options or {})
         chosen = np.flatnonzero(self._mask(given.pop("reset_mask", None)))
         seeds = self._seeds(seed)
-        self._queue = [dict(episode) for episode in given.pop("episodes", ())]
+        if "episodes" in given or len(chosen) == self.num_envs:
+            self._queue = [dict(episode) for episode in given.pop("episodes", ())]
         infos: Infos = {}
         for i in chosen.tolist():
             if seeds[i] is not None:
@@ -127,6 +128,8 @@ class AvoidanceVectorEnv(VectorEnv[Observation, Array, Array]):
     def step(self, actions: Any) -> tuple[Observation, Array, Array, Array, Infos]:
         """Take one control step in every environment."""
         batch, mode = self.batch, self.autoreset_mode
+        if None in batch.scenes:
+            raise error.ResetNeeded("the worlds are drawn by reset(): call it before step()")
         if mode is AutoresetMode.DISABLED and self._ended.any():
             raise error.ResetNeeded(
                 f"environments {np.flatnonzero(self._ended).tolist()} have ended: reset them with "

@@ -276,15 +276,7 @@ def test_the_shortest_way_around_a_wall_is_a_string_around_its_tip(
     assert string - OFF_SPOT_M <= found <= LONGER * string + OFF_SPOT_M
 
 
-@pytest.mark.parametrize(
-    "robot",
-    [
-        pytest.param("fly", marks=pytest.mark.xfail(reason="a knight jumps over thin walls"))
-        if name == "fly"
-        else name
-        for name in ROBOTS
-    ],
-)
+@pytest.mark.parametrize("robot", ROBOTS)
 def test_there_is_no_way_through_a_wall(robot: str) -> None:
     for turn in np.linspace(0, math.pi, 9).tolist():
         for middle in (10.0, 10.03, 10.07):
