@@ -26,7 +26,8 @@ SPIN_RADPS = 2.0
 IMPATIENCE = 2.0  # stimulus of spinning on gained with each decision in a row that nobody won
 WEARY_FULL, WEARY_MOST = 64, 60  # decisions; far threats fade in proportion
 STUCK_SHARE = 0.01  # of full speed: slower is stuck
-TUNED_RADIUS_M = 0.333  # the zones below suit a robot of this circumscribed radius
+# The zones below suit a robot of this circumscribed radius and this stopping distance.
+TUNED_RADIUS_M, TUNED_STOP_M = 0.333, 0.4
 AHEAD = np.array([1.0, 0.0])
 
 Floats = NDArray[np.float64]
@@ -172,7 +173,9 @@ class Brain:
         self.angles = program.wiring.directions_rad
         self.moves = unit_vectors(self.angles)
         radius_m = math.hypot(body.half_length_m, body.half_width_m)
-        self.zones_m = radius_m / TUNED_RADIUS_M * np.array([program.near_m, program.far_m])
+        stop_m = 0.5 * body.max_speed_mps**2 / body.acceleration_mps2
+        scale = max(radius_m / TUNED_RADIUS_M, stop_m / TUNED_STOP_M)
+        self.zones_m = scale * np.array([program.near_m, program.far_m])
         self.wants = np.array([program.base, program.goal, program.ahead, program.last])
         self.voters = np.arange(veto.MOTOR, veto.BRAKE, dtype=np.int32)
         self.forget()
