@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
 from dataclasses import fields
 from typing import Any
@@ -273,6 +274,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, OSError, ControllerError, gym.error.Error) as error:
         print(f"neurobot {args.command}: {error}", file=sys.stderr)
         return 2
+    except BrokenExecutor as error:
+        print(f"neurobot {args.command}: a worker process died: {error}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         kept = "nothing is kept without --out DIR"
         if getattr(args, "out", None):

@@ -124,7 +124,7 @@ def ignore_interrupts() -> None:
 
 def run_blocks(blocks: Sequence[Sequence[Job]], jobs: int) -> Generator[list[Record], None, None]:
     """Yield the records of each block as it is done, in this process or in several."""
-    if jobs == 1:
+    if jobs == 1 or not blocks:
         yield from (run_block([job]) for block in blocks for job in block)
         return
     context = multiprocessing.get_context("spawn")
@@ -187,7 +187,7 @@ def evaluate(
     if jobs < 1:
         raise ValueError(f"jobs={jobs} must be 1 or more")
     timing = Timing(clock_hz, late, instant)
-    kept = tuple(sorted(options.items()))
+    kept = tuple((k, tuple(v) if isinstance(v, list) else v) for k, v in sorted(options.items()))
     wanted = [
         Job(controller, env, name, i, seed + i, timing, kept)
         for name in names(scenario)

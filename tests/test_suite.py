@@ -62,11 +62,14 @@ def test_an_evaluation_in_the_same_folder_does_only_what_is_missing(tmp_path: Pa
     )
     assert resumed == fresh
     assert counted[0] == 2, "two episodes were there already"
-    again = evaluate(
-        "vfh", episodes=4, out=tmp_path, progress=lambda done, total: counted.append(done), **SHORT
-    )
+    again = evaluate("vfh", episodes=4, out=tmp_path, jobs=2, **SHORT)
     assert again == fresh
     assert counted[-1] == 4
+
+
+def test_options_may_be_lists() -> None:
+    listed = evaluate("vfh", episodes=1, dead_beams=[3, 4], **SHORT)
+    assert listed == evaluate("vfh", episodes=1, dead_beams=(3, 4), **SHORT)
 
 
 def test_other_settings_are_other_episodes(tmp_path: Path) -> None:
