@@ -124,7 +124,7 @@ def ignore_interrupts() -> None:
 
 def run_blocks(blocks: Sequence[Sequence[Job]], jobs: int) -> Generator[list[Record], None, None]:
     """Yield the records of each block as it is done, in this process or in several."""
-    if jobs == 1 or not blocks:
+    if jobs == 1 or len(blocks) <= 1:
         yield from (run_block([job]) for block in blocks for job in block)
         return
     context = multiprocessing.get_context("spawn")

@@ -573,7 +573,9 @@ def test_wandering_discs_bounce_inside_the_bounds_for_ever() -> None:
 
 
 def test_a_disc_that_starts_outside_of_the_bounds_comes_in_and_stays() -> None:
-    discs = np.array([[17.5, 8.0, 0.3, 0.9, 0.0], [8.0, -2.0, 0.3, 0.1, -0.7]])
+    right, left = [17.5, 8.0, 0.3, 0.9, 0.0], [-1.5, 8.0, 0.3, -0.9, 0.0]
+    above, below = [8.0, 18.0, 0.3, 0.1, 0.7], [8.0, -2.0, 0.3, 0.1, -0.7]
+    discs = np.array([right, left, above, below])
     one = Single(Scene((0.0, 0.0, 16.0, 16.0), discs=discs))
     one.drift(400)
     for substep in range(2000):
