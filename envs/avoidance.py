@@ -8,10 +8,10 @@ import numpy as np
 
 from neurobot.envs.batch import Batch
 from neurobot.envs.scene import Scene
-from neurobot.envs.settings import make_settings
+from neurobot.envs.settings import make_settings, one_of
 from neurobot.envs.tasks import RUNNING, SUCCESS, TIMEOUT
 from neurobot.envs.world import Array
-from neurobot.loop import Body, Observation
+from neurobot.loop import LATE, Body, Observation
 
 RENDER_MODES = ("human", "rgb_array")
 
@@ -95,7 +95,7 @@ class AvoidanceEnv(gym.Env[Observation, Any]):
             raise ValueError(f"render_mode: unknown {render_mode!r}; known: {RENDER_MODES}")
         self.render_mode = render_mode
         self.batch = Batch(1, self.has_goal, make_settings(options))
-        self.metadata = {**self.metadata, "render_fps": round(1 / self.batch.clock.control_s)}
+        self.metadata = {**self.metadata, "render_fps": self.batch.frames_per_second}
         self.observation_space = self.batch.observation_space
         self.action_space = self.batch.action_space
         self._painter: Any = None
@@ -133,6 +133,9 @@ class AvoidanceEnv(gym.Env[Observation, Any]):
         switch: physics substeps until it does. Until then the motors "hold" the command in force
         (or the action `held`, if one is given), let the wheels "coast", or "brake".
         """
+        one_of("motors", motors, LATE)
+        if switch < 0:
+            raise ValueError(f"switch={switch} must be 0 or more")
         row = self.batch.state.rows[0]
         if held is not None:
             row["command_left"], row["command_right"] = np.clip(self._command(held)[0], -1.0, 1.0)

@@ -111,6 +111,11 @@ class Batch:
         )
 
     @property
+    def frames_per_second(self) -> int:
+        """Pictures a second that show the world as fast as it is."""
+        return max(1, round(1 / self.clock.control_s))
+
+    @property
     def body(self) -> Body:
         """What a controller may know of the robot that it drives."""
         robot = self.robot
@@ -134,9 +139,8 @@ class Batch:
         given = dict(options or {})
         for key in given:
             one_of("reset option", key, RESET_OPTIONS)
-        difficulty = float(given.get("difficulty", self.settings.difficulty))
-        if not 0 <= difficulty <= 1:
-            raise ValueError(f"reset option difficulty={difficulty} must lie in 0..1")
+        difficulty = given.get("difficulty", self.settings.difficulty)
+        replace(self.settings, difficulty=difficulty)  # refuses what is out of range
         scene = self.worlds.draw(rng, difficulty, self.robot, given.get("world"))
         if "start" in given:
             scene = replace(scene, start=numbers("start", given["start"], 3))

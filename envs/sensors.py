@@ -54,17 +54,11 @@ def make_beams(
 ) -> Beams:
     """Point beams along unit vectors (B, 2); `dead` are the positions of those that see nothing."""
     count = len(directions)
-    if not range_m > 0:
-        raise ValueError(f"lidar_range_m={range_m} must be above 0")
-    if not noise >= 0:
-        raise ValueError(f"noise={noise} must be 0 or more")
-    if not 0 <= dropout <= 1:
-        raise ValueError(f"dropout={dropout} must lie in 0..1")
     faulty = np.zeros(count, np.bool_)
     for k in dead:
-        if not 0 <= k < count:
-            raise ValueError(f"dead_beams: there is no beam {k}; known: 0..{count - 1}")
-        faulty[k] = True
+        if k not in range(count):
+            raise ValueError(f"dead_beams: there is no beam {k!r}; known: 0..{count - 1}")
+        faulty[int(k)] = True
     cos, sin = (np.ascontiguousarray(directions[:, axis]) for axis in (0, 1))
     return Beams(cos, sin, faulty, float(range_m), float(noise), float(dropout))
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from numbers import Integral, Real
 from typing import Any
 
 from neurobot.envs.world import ROBOTS
@@ -14,6 +15,25 @@ def one_of(where: str, value: object, known: object) -> None:
     """Refuse a value that is not among the known ones."""
     if value not in known:  # type: ignore[operator]
         raise ValueError(f"{where}: unknown {value!r}; known: {', '.join(known)}")  # type: ignore[arg-type]
+
+
+WHOLE = {
+    "beams": (1, 4096),
+    "camera_rows": (1, 4096),
+    "camera_columns": (2, 4096),
+    "ground_m2": (0, 4096),
+}
+REAL = {
+    "difficulty": (0.0, 1.0),
+    "field_of_view_deg": (0.1, 360.0),
+    "lidar_range_m": (0.01, 1000.0),
+    "noise": (0.0, 1000.0),
+    "dropout": (0.0, 1.0),
+    "time_limit_s": (1e-3, 1e6),
+    "control_period_s": (1e-4, 100.0),
+    "substep_s": (1e-5, 100.0),
+}
+UNSET = ("field_of_view_deg", "lidar_range_m", "time_limit_s")  # None: the robot's, or the world's
 
 
 @dataclass(frozen=True)
@@ -43,23 +63,16 @@ class Settings:
         one_of("action", self.action, ACTIONS)
         if self.robot is not None:
             one_of("robot", self.robot, ROBOTS)
-        if not 0 <= self.difficulty <= 1:
-            raise ValueError(f"difficulty={self.difficulty} must lie in 0..1")
-        for name, low in (
-            ("beams", 1),
-            ("camera_rows", 1),
-            ("camera_columns", 2),
-            ("ground_m2", 0),
-        ):
+        for name, (low, high) in WHOLE.items():
             value = getattr(self, name)
-            if not isinstance(value, int) or not low <= value <= 4096:
-                raise ValueError(f"{name}={value!r} must be a whole number in {low}..4096")
-        if self.time_limit_s is not None and not 0 < self.time_limit_s < 1e6:
-            raise ValueError(f"time_limit_s={self.time_limit_s} must be above 0 and below 1e6")
-        if self.lidar_range_m is not None and not 0 < self.lidar_range_m <= 1000:
-            raise ValueError(f"lidar_range_m={self.lidar_range_m} must lie in 0..1000 and above 0")
-        if self.field_of_view_deg is not None and not 0 < self.field_of_view_deg <= 360:
-            raise ValueError(f"field_of_view_deg={self.field_of_view_deg} must lie in 0..360")
+            if not isinstance(value, Integral) or not low <= int(value) <= high:
+                raise ValueError(f"{name}={value!r} must be a whole number in {low}..{high}")
+        for name, (lowest, highest) in REAL.items():
+            value = getattr(self, name)
+            if value is None and name in UNSET:
+                continue
+            if not isinstance(value, Real) or not lowest <= float(value) <= highest:
+                raise ValueError(f"{name}={value!r} must be a number in {lowest:g}..{highest:g}")
 
 
 def make_settings(options: Mapping[str, Any]) -> Settings:

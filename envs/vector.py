@@ -63,7 +63,7 @@ class AvoidanceVectorEnv(VectorEnv[Observation, Array, Array]):
         self.batch = Batch(num_envs, self.has_goal, make_settings(options))
         self.metadata = {
             **self.metadata,
-            "render_fps": round(1 / self.batch.clock.control_s),
+            "render_fps": self.batch.frames_per_second,
             "autoreset_mode": self.autoreset_mode,
         }
         self.single_observation_space = self.batch.observation_space
@@ -145,7 +145,6 @@ class AvoidanceVectorEnv(VectorEnv[Observation, Array, Array]):
         terminated, truncated = ends(batch.results.outcome, self.has_goal)
         if self.max_episode_steps is not None:
             truncated |= batch.state.rows["steps"] >= self.max_episode_steps
-        truncated[fresh] = False
         self._ended = terminated | truncated
         infos: Infos = {}
         if mode is AutoresetMode.SAME_STEP and self._ended.any():

@@ -75,7 +75,7 @@ def test_list_names_everything() -> None:
         (["--scenario", "missing.npz#0"], "missing.npz"),
         (["--robot", "tank"], "robot: unknown 'tank'; known: jackal, turtlebot2, fly"),
         (["--sensor", "nose"], "sensor: unknown 'nose'; known: range, camera"),
-        (["--difficulty", "2"], "difficulty=2.0 must lie in 0..1"),
+        (["--difficulty", "2"], "difficulty=2.0 must be a number in 0..1"),
         (["--episodes", "-3"], "episodes=-3 must be 1 or more"),
         (["--jobs", "0"], "jobs=0 must be 1 or more"),
         (["--seed", "-1"], "seed=-1 must be 0 or more"),
