@@ -27,7 +27,7 @@ DEFAULT_ROBOT = "jackal"
 DEFAULT_LIMIT_S = 60.0
 OUTCOME_NAMES = np.array(OUTCOMES, dtype=object)
 RESET_OPTIONS = ("world", "difficulty", "start", "goal")
-ROWS_PER_THREAD = 64  # fewer are not worth another thread
+ROWS_PER_THREAD = 256  # waking a thread for fewer takes longer than it saves
 
 # Wheel commands (left, right) of the discrete actions.
 MOVES = {
@@ -71,7 +71,7 @@ class Batch:
         self.at_once = np.zeros(count, np.int64)
         self.powered = np.ones(count, np.bool_)
         threads = min(cores(), count // ROWS_PER_THREAD)
-        self.pool = ThreadPoolExecutor(threads) if threads > 1 else None
+        self.pool = ThreadPoolExecutor(threads - 1) if threads > 1 else None
         self.shares = np.array_split(np.arange(count), max(threads, 1))
 
     def _build_sensor(self) -> None:
@@ -215,10 +215,11 @@ class Batch:
         """Do work over rows, in threads where there are many: rows do not touch each other."""
         if rows is not None:
             work(rows)
-        elif self.pool is None:
-            work(self.shares[0])
-        else:
-            list(self.pool.map(work, self.shares))
+            return
+        others = [self.pool.submit(work, share) for share in self.shares[1:]] if self.pool else []
+        work(self.shares[0])
+        for other in others:
+            other.result()
 
     def sense(self, rows: Array) -> None:
         """Write the observations of some rows."""
