@@ -1,6 +1,7 @@
 """The veto network: threats veto the moves towards them, the drives that remain compete.
 
-After the decision network of the FlyintelBot (collected facts, 6.2), turned into IQIF populations:
+After the decision network of the FlyintelBot (github.com/gogoalexy/FlyintelBot), turned into IQIF
+populations:
 
 * first population, **threats**: for each of 32 sectors of the view one neuron that tells near
   obstacles and one that tells far ones; they pass the spikes of their sensor on.

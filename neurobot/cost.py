@@ -1,17 +1,20 @@
 """Prices: from exact counts to joules and watts.
 
 Every figure that comes out of here is *modelled*. Dynamic energy follows events; idle power flows
-all the time. Sources are sections of the collected facts on the chip: 8.1 (Horowitz, ISSCC 2014,
-scaled from 45 nm, 0.9 V to 180 nm, 1.8 V by 37.7 after Stillmaker and Baas, 2017), 8.2 (own
-registers and adders mapped to a 0.18 um standard-cell library, zero-delay toggles: a lower bound),
-8.3 (CACTI-P at 180 nm, 1.8 V, within a factor of 2).
+all the time. Sources:
+
+* [scaled] Horowitz, ISSCC 2014, from 45 nm, 0.9 V to 180 nm, 1.8 V by 37.7 (Stillmaker and Baas,
+  2017);
+* [cells] registers and adders of our own mapped to the 0.18 um OSU standard-cell library (qflow),
+  with zero-delay toggles: a lower bound;
+* [sram] CACTI-P (in McPAT) at 180 nm, 1.8 V: within a factor of 2.
 """
 
 from dataclasses import dataclass
 
 from neurobot.events import Events
 
-SCALE_45_TO_180 = 37.7  # 8.1
+SCALE_45_TO_180 = 37.7  # [scaled]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +56,13 @@ COST_TABLES = {
             "cells180",
             "derived: 0.18 um standard cells and CACTI-P memories at 1.8 V; memory sizes and clock "
             "gating assumed (all state clocked only when written)",
-            weight_read_j=26e-12 + 4.1e-12,  # 4 kB, 8-bit port (8.3), and the current adder (8.2)
-            current_write_j=12 * 0.3e-12,  # 12 flip-flops, clocked and toggled (8.2)
-            decay_j=8.8e-12,  # 8.2
-            membrane_update_j=16.9e-12 + 8 * 0.3e-12,  # 8.2, and 8 flip-flops
+            weight_read_j=26e-12
+            + 4.1e-12,  # 4 kB, 8-bit port [sram], and the current adder [cells]
+            current_write_j=12 * 0.3e-12,  # 12 flip-flops, clocked and toggled [cells]
+            decay_j=8.8e-12,  # [cells]
+            membrane_update_j=16.9e-12 + 8 * 0.3e-12,  # [cells], and 8 flip-flops
             cycle_j=50 * 0.23e-12,  # assumed: 50 control flip-flops never gated
-            idle_w=4 * 37e-6 + 1e-6,  # leakage of four 4 kB memories (8.3) and 20 k gates (8.2)
+            idle_w=4 * 37e-6 + 1e-6,  # leakage of four 4 kB memories [sram], 20 k gates [cells]
         ),
         CostTable(
             "scaled45",

@@ -1,6 +1,6 @@
 """Spike counts to a decision: the winner is the unit with more than half of all motor spikes.
 
-The rule of the FlyintelBot's decision network (collected facts, 6.2).
+The rule of the FlyintelBot's decision network (github.com/gogoalexy/FlyintelBot).
 """
 
 from neurobot.compiled import kernel
