@@ -1,10 +1,17 @@
-"""The minds. A row of the table names the class; nothing is loaded before it is asked for."""
+"""The minds. A row of the table names the class; nothing is loaded before it is asked for.
+
+A name may carry options, keywords of the class: "poppins?current_bits=10&wraps=true".
+"""
 
 import importlib
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
+
+from neurobot.loop import blame
 
 CONTROLLERS = {
     "random": "neurobot.controllers.random:RandomController",
@@ -14,7 +21,7 @@ CONTROLLERS = {
 }
 
 
-def find_controller(name: str) -> Callable[[], Any]:
+def find_controller(name: str) -> Callable[..., Any]:
     """Return the class that a row of the table, or package.module:Class, names."""
     place = CONTROLLERS.get(name, name)
     module_name, colon, class_name = place.partition(":")
@@ -41,3 +48,31 @@ def find_controller(name: str) -> Callable[[], Any]:
             "needed: reset(seed), act(observation)"
         )
     return found  # type: ignore[no-any-return]
+
+
+def read_value(text: str) -> Any:
+    """Read a number, true, false or null; anything else is text."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def make_controller(name: str) -> Any:
+    """Build the controller that a name with or without options stands for."""
+    plain, asked, text = name.partition("?")
+    found = find_controller(plain)
+    try:
+        pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=bool(asked))
+        options = {key: read_value(value) for key, value in pairs}
+    except ValueError as error:
+        raise ValueError(
+            f"controller {name!r}: options found that are not KEY=VALUE&KEY=VALUE"
+        ) from error
+    if not options:
+        with blame(found):
+            return found()
+    try:
+        return found(**options)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"controller {name!r}: {error}") from error

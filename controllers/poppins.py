@@ -5,7 +5,8 @@ integers. Which one runs follows from whether the observation holds a goal.
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -237,11 +238,18 @@ class Brain:
 
 
 class PoppinsController:
-    """See, spike, vote, steer; one decision of the chip at a time, each from rest."""
+    """See, spike, vote, steer; one decision of the chip at a time, each from rest.
 
-    def __init__(self, roam: Program = ROAM, seek: Program = SEEK) -> None:
+    chip: fields of `neurobot.poppins.Chip` that differ from its defaults. After each decision
+    `brain` and `trains` (TICKS, NEURONS) are what the chip was, and what it was told.
+    """
+
+    def __init__(self, roam: Program = ROAM, seek: Program = SEEK, **chip: Any) -> None:
+        known = [field.name for field in fields(Chip)]
+        for name in sorted(chip.keys() - set(known))[:1]:
+            raise ValueError(f"poppins: unknown option {name!r}; known: {', '.join(known)}")
         self.programs = (roam, seek)
-        self.chip = Chip()
+        self.chip = Chip(**chip)
         self.clock_hz = self.chip.clock_hz
         self.events = Events()
 
@@ -259,10 +267,10 @@ class PoppinsController:
     def act(self, observation: Observation) -> NDArray[np.float32]:
         """Turn one scan into wheel commands by one decision of the chip."""
         body = self.body
-        brain = self.seek if "goal" in observation else self.roam
+        brain = self.brain = self.seek if "goal" in observation else self.roam
         goal = np.asarray(observation.get("goal", AHEAD), np.float64)
-        trains = brain.encode(observation["range"], goal)
-        spikes, self.events = brain.network.decide(trains, brain.voters)
+        self.trains = brain.encode(observation["range"], goal)
+        spikes, self.events = brain.network.decide(self.trains, brain.voters)
         speed, yaw_rate = brain.decode(spikes, self.events.ticks)
         brain.tire(speed)
         limit = body.max_yaw_rate_radps

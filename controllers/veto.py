@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from neurobot.fixed import Ints
+from neurobot.fixed import Ints, signed_range
 from neurobot.iqif import Neurons
 from neurobot.poppins import Chip, Poppins, Population
 
@@ -72,12 +72,14 @@ def cone(offset_rad: Floats, half_width: float, edge: float) -> Floats:
     return np.clip((half_width + edge - np.abs(offset_rad)) / edge, 0.0, 1.0)
 
 
-def whole(weights: Floats) -> Ints:
-    """Round to the integers that the weight memory holds."""
-    return np.clip(np.floor(weights + 0.5), -128, 127).astype(np.int32)
+def whole(weights: Floats, chip: Chip) -> Ints:
+    """Round 8-bit weights to the integers that the weight memory holds before their shift."""
+    low, high = (end >> chip.weight_shift for end in signed_range(8))
+    codes = np.floor(weights / (1 << chip.weight_shift) + 0.5)
+    return np.clip(codes, low, high).astype(np.int32)
 
 
-def vetoes(wiring: Wiring, sectors_rad: Floats) -> Ints:
+def vetoes(wiring: Wiring, sectors_rad: Floats) -> Floats:
     """Weights from the threats to the second population, (THREATS, 2 MOVES + 1)."""
     offsets = sectors_rad[:, None] - wiring.directions_rad[None, :]
     weights = np.zeros((THREATS, 2 * MOVES + 1))
@@ -87,10 +89,10 @@ def vetoes(wiring: Wiring, sectors_rad: Floats) -> Ints:
     )
     weights[far, :DIRECTIONS] = -wiring.far_veto * cone(offsets, wiring.far_cone, wiring.far_edge)
     weights[near, 2 * MOVES] = wiring.brake * cone(sectors_rad, wiring.brake_cone, 0.3)
-    return whole(weights)
+    return weights
 
 
-def rivalry(wiring: Wiring) -> Ints:
+def rivalry(wiring: Wiring) -> Floats:
     """Weights inside the second population, (2 MOVES + 1, 2 MOVES + 1)."""
     off_ahead = np.abs(wiring.directions_rad) + 1e-3 * (wiring.directions_rad < 0)
     order = np.argsort(np.argsort(np.concatenate([off_ahead, [math.tau + 1, math.tau]])))
@@ -100,7 +102,7 @@ def rivalry(wiring: Wiring) -> Ints:
     move = np.arange(MOVES)
     weights[move, move] = wiring.persistence
     weights[move, MOVES + move] = 127  # a premotor spike fires its motor neuron
-    return whole(weights)
+    return weights
 
 
 def neurons(count: int, rest: int, threshold: int, reset: int, tau: int) -> Neurons:
@@ -121,7 +123,7 @@ def build(wiring: Wiring, sectors_rad: Floats, chip: Chip) -> Poppins:
     relays = neurons(THREATS, rest=16, threshold=255, reset=16, tau=8)
     second = join(
         neurons(MOVES, wiring.rest, wiring.threshold, wiring.reset, tau=16),
-        neurons(MOVES, rest=140, threshold=255, reset=140, tau=0),
+        neurons(MOVES, rest=160, threshold=255, reset=160, tau=0),
         neurons(1, rest=10, threshold=255, reset=10, tau=16),
     )
     amplitude = np.zeros(NEURONS, np.int32)
@@ -129,9 +131,9 @@ def build(wiring: Wiring, sectors_rad: Floats, chip: Chip) -> Poppins:
     amplitude[PREMOTOR:MOTOR] = wiring.drive
     return Poppins(
         Population(relays, np.zeros((THREATS, THREATS), np.int32)),
-        Population(second, rivalry(wiring)),
+        Population(second, whole(rivalry(wiring), chip)),
         amplitude=amplitude,
         tonic=np.zeros(NEURONS, np.int32),
-        forward=vetoes(wiring, sectors_rad),
+        forward=whole(vetoes(wiring, sectors_rad), chip),
         chip=chip,
     )

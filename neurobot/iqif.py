@@ -83,13 +83,15 @@ class Neurons:
 
 
 # Rows of the table of constants that the kernels take: one array, so that their loops vectorize.
-REST, THRESHOLD, RESET, SLOPE_REST, SLOPE_THRESHOLD, BRANCH, SHIFT, KEEP = range(8)
+REST, THRESHOLD, RESET, SLOPE_REST, SLOPE_THRESHOLD, BRANCH, SHIFT, ROUND_UP, KEEP = range(9)
 
 
 class Silicon(NamedTuple):
     """What a tick needs, as the kernels take it."""
 
-    cells: Ints  # (8, N) constants; KEEP is -1 where the current lasts beyond a step, else 0
+    # (9, N) constants; ROUND_UP is added to a negative current before it is shifted, KEEP is -1
+    # where the current lasts beyond a step, else 0
+    cells: Ints
     weights: Ints  # (N pre, N post)
     current_low: int
     current_high: int
@@ -97,12 +99,20 @@ class Silicon(NamedTuple):
 
 
 def make_silicon(
-    neurons: Neurons, weights: NDArray[Any], current_bits: int = 32, wraps: bool = True
+    neurons: Neurons,
+    weights: NDArray[Any],
+    current_bits: int = 32,
+    wraps: bool = True,
+    rounds_to_zero: bool = False,
 ) -> Silicon:
-    """Lay neurons and weights out for the kernels, with currents of so many signed bits."""
+    """Lay neurons and weights out for the kernels, with currents of so many signed bits.
+
+    rounds_to_zero: what a current loses is rounded towards 0 instead of down.
+    """
     constants = [getattr(neurons, name) for name in RANGES if name != "tau"]
-    shift = neurons.shift
-    cells = np.stack([*constants, neurons.branch, np.maximum(shift, 0), np.where(shift < 0, 0, -1)])
+    shift, keep = np.maximum(neurons.shift, 0), np.where(neurons.shift < 0, 0, -1)
+    round_up = ((1 << shift) - 1) * rounds_to_zero
+    cells = np.stack([*constants, neurons.branch, shift, round_up, keep])
     return Silicon(
         np.ascontiguousarray(cells, np.int32),
         np.ascontiguousarray(weights, np.int32),
@@ -141,10 +151,12 @@ def fit(silicon: Silicon, current: Ints) -> None:
 
 
 @kernel
-def decay_step(current: Any, shift: Any) -> Any:
-    """Return what a current loses: 1 / 2**shift of it, rounded down, and never less than 1."""
-    loss = np.int32(current >> (shift & np.int32(31)))  # the mask keeps it in 32-bit lanes
-    return np.int32(current > 0) if loss == 0 else loss
+def decay_step(current: Any, shift: Any, round_up: Any) -> Any:
+    """Return what a current loses: 1 / 2**shift of it, rounded, and never less than 1."""
+    sign = np.int32(current >> np.int32(31))
+    # The mask keeps the shift in 32-bit lanes.
+    loss = np.int32(np.int32(current + (sign & round_up)) >> (shift & np.int32(31)))
+    return np.int32(np.int32(current > 0) + sign) if loss == 0 else loss
 
 
 @kernel
@@ -153,7 +165,8 @@ def update(cells: Ints, stimulus: Ints, potential: Ints, current: Ints, fired: A
     # Every value is pinned to 32 bits: Numba would widen them, and lose half of the lanes.
     for j in range(potential.shape[0]):
         v, keep = potential[j], cells[KEEP, j]
-        left = np.int32(current[j] - (decay_step(current[j], cells[SHIFT, j]) & keep))
+        loss = decay_step(current[j], cells[SHIFT, j], cells[ROUND_UP, j]) & keep
+        left = np.int32(current[j] - loss)
         towards_rest = np.int32(cells[SLOPE_REST, j] * np.int32(cells[REST, j] - v))
         away = np.int32(cells[SLOPE_THRESHOLD, j] * np.int32(v - cells[THRESHOLD, j]))
         force = towards_rest if v < cells[BRANCH, j] else away
@@ -210,6 +223,14 @@ def record(silicon: Silicon, drive: Ints, potentials: Any, spikes: Any, currents
         currents[t] = current
 
 
+def trace(silicon: Silicon, drive: Ints) -> Trace:
+    """Run from rest on a drive (T, N) and keep every step's state."""
+    shape = drive.shape
+    kept = Trace(np.zeros(shape, np.uint8), np.zeros(shape, np.bool_), np.zeros(shape, np.int32))
+    record(silicon, drive, kept.potential, kept.spikes, kept.current)
+    return kept
+
+
 def simulate(neurons: Neurons, weights: ArrayLike, drive: ArrayLike) -> Trace:
     """Run N neurons for T steps from rest, by profile P0.
 
@@ -224,8 +245,4 @@ def simulate(neurons: Neurons, weights: ArrayLike, drive: ArrayLike) -> Trace:
     # A current settles where its decay, 1 / 2**shift of it, equals the input of a step.
     most = np.abs(table.astype(np.int64)).sum(axis=0) << (np.maximum(neurons.shift, 0) + 1)
     check_range("sum of |weights| x 2 tau of neuron", most, 0, 1 << 30, "else currents overflow")
-    shape = (len(stimuli), count)
-    trace = Trace(np.zeros(shape, np.uint8), np.zeros(shape, np.bool_), np.zeros(shape, np.int32))
-    silicon = make_silicon(neurons, table)
-    record(silicon, stimuli.astype(np.int32), trace.potential, trace.spikes, trace.current)
-    return trace
+    return trace(make_silicon(neurons, table), stimuli.astype(np.int32))

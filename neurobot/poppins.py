@@ -17,15 +17,17 @@ from neurobot.compiled import kernel
 from neurobot.decode import is_decided
 from neurobot.events import Events
 from neurobot.fixed import Ints, check_range, signed_range, whole_numbers
-from neurobot.iqif import REST, Neurons, Silicon, make_silicon, tick
+from neurobot.iqif import REST, Neurons, Silicon, Trace, make_silicon, tick, trace
 
 # Where not 1..65536. The widths keep every sum of a tick within the kernels' 32 bits.
 CHIP_RANGES: dict[str, tuple[float, float]] = {
     "neurons": (1, 1024),
     "weight_bits": (2, 16),
+    "weight_shift": (0, 14),
     "current_bits": (2, 28),
     "stimulus_bits": (2, 24),
     "wraps": (False, True),
+    "rounds_to_zero": (False, True),
     "clock_hz": (1e-3, 1e12),
     "cycles_per_tick": (0, 1 << 16),
 }
@@ -37,9 +39,11 @@ class Chip:
 
     neurons: int = 64  # per population
     weight_bits: int = 8  # signed
+    weight_shift: int = 0  # a weight is shifted left by so much before it is added
     current_bits: int = 16  # signed
     stimulus_bits: int = 9  # signed
     wraps: bool = False  # currents wrap around instead of saturating
+    rounds_to_zero: bool = False  # the decay rounds what it takes towards 0 instead of down
     clock_hz: float = 10e6
     cycles_per_tick: int = 4  # scheduling
     cycles_per_read: int = 1  # one target of one spike: read the weight, add it
@@ -50,8 +54,15 @@ class Chip:
         for field in fields(self):
             low, high = CHIP_RANGES.get(field.name, (1, 1 << 16))
             value = getattr(self, field.name)
-            if not low <= value <= high:
+            if not isinstance(value, float | int) or not low <= value <= high:
                 raise ValueError(f"chip: {field.name}={value} is out of range: {low}..{high}")
+            if not isinstance(field.default, float) and value != int(value):
+                raise ValueError(f"chip: {field.name}={value} is not a whole number")
+        if self.weight_bits + self.weight_shift > 16:
+            raise ValueError(
+                f"chip: weight_bits={self.weight_bits} and weight_shift={self.weight_shift} "
+                "are out of range: 16 in sum at most"
+            )
 
 
 @dataclass(frozen=True)
@@ -203,7 +214,7 @@ class Poppins:
 
     @cached_property
     def weights(self) -> NDArray[np.int32]:
-        """All weights as one matrix, (N, N): zero where populations are not connected."""
+        """All weights as they are added, (N, N): zero where populations are not connected."""
         sizes = (len(self.first), len(self.second))
         filled = [
             [
@@ -212,17 +223,24 @@ class Poppins:
             ]
             for i, row in enumerate(self._blocks())
         ]
-        return np.block(filled).astype(np.int32)
+        return np.block(filled).astype(np.int32) << self.chip.weight_shift
+
+    @cached_property
+    def neurons(self) -> Neurons:
+        """The neurons of both populations, those of the first in front."""
+        return Neurons(
+            **{
+                name: np.concatenate([getattr(self.first.neurons, name), values])
+                for name, values in vars(self.second.neurons).items()
+            }
+        )
 
     @cached_property
     def silicon(self) -> Silicon:
         """Neurons and weights of both populations as one network, for the kernels."""
-        joined = {
-            name: np.concatenate([getattr(self.first.neurons, name), values])
-            for name, values in vars(self.second.neurons).items()
-        }
+        chip = self.chip
         return make_silicon(
-            Neurons(**joined), self.weights, self.chip.current_bits, self.chip.wraps
+            self.neurons, self.weights, chip.current_bits, chip.wraps, chip.rounds_to_zero
         )
 
     @cached_property
@@ -247,16 +265,30 @@ class Poppins:
         """Amplitude and tonic stimulus of all neurons."""
         return self._stimulus("amplitude"), self._stimulus("tonic")
 
-    def decide(self, trains: NDArray[np.bool_], voters: Ints) -> tuple[Ints, Events]:
-        """Run from rest on spike trains (T, N) until the voters' majority cannot change.
-
-        Returns the spikes of each neuron (N,), and the events.
-        """
+    def _check_trains(self, trains: NDArray[np.bool_]) -> None:
         count = len(self)
         if trains.dtype != np.bool_ or trains.ndim != 2 or trains.shape[1] != count:
             raise ValueError(
                 f"trains: {trains.dtype} of shape {trains.shape} found, bool (any, {count}) needed"
             )
+
+    def drive(self, trains: NDArray[np.bool_]) -> Ints:
+        """Return the external stimulus (T, N) that spike trains (T, N) are."""
+        self._check_trains(trains)
+        amplitude, tonic = self.stimulus
+        return np.asarray(tonic + amplitude * trains, np.int32)
+
+    def trace(self, trains: NDArray[np.bool_]) -> Trace:
+        """Run from rest on spike trains (T, N) to their end, and keep every tick's state."""
+        return trace(self.silicon, self.drive(trains))
+
+    def decide(self, trains: NDArray[np.bool_], voters: Ints) -> tuple[Ints, Events]:
+        """Run from rest on spike trains (T, N) until the voters' majority cannot change.
+
+        Returns the spikes of each neuron (N,), and the events.
+        """
+        self._check_trains(trains)
+        count = len(self)
         if len(voters) and not 0 <= voters.min() <= voters.max() < count:
             raise ValueError(f"voters: {voters.tolist()} found, neurons 0..{count - 1} allowed")
         spikes = np.zeros(count, np.int32)

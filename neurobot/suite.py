@@ -13,10 +13,10 @@ from typing import Any
 import gymnasium as gym
 
 import neurobot
-from neurobot.controllers import find_controller
+from neurobot.controllers import make_controller
 from neurobot.envs.planner import shortest_path_m
 from neurobot.events import Events
-from neurobot.loop import Episode, Timing, attach, blame, require_delays, run_episode
+from neurobot.loop import Episode, Timing, attach, require_delays, run_episode
 from neurobot.store import Store
 
 ENVS = ("neurobot/Avoidance-v0", "neurobot/Navigation-v0")
@@ -81,12 +81,10 @@ def open_env(env: str, scenario: str, options: tuple[tuple[str, Any], ...]) -> A
         raise ValueError(f"env: {env} has no worlds of ours; known: {', '.join(ENVS)}") from error
 
 
-def make_controller(job: Job, env: Any) -> Any:
+def seat_controller(job: Job, env: Any) -> Any:
     """Build the job's controller and let it know the robot."""
     require_delays(env)
-    found = find_controller(job.controller)
-    with blame(found):
-        controller = found()
+    controller = make_controller(job.controller)
     attach(controller, env)
     return controller
 
@@ -94,7 +92,7 @@ def make_controller(job: Job, env: Any) -> Any:
 def run_job(job: Job) -> Record:
     """Run one episode."""
     env = open_env(job.env, job.scenario, job.options)
-    controller = make_controller(job, env)
+    controller = seat_controller(job, env)
     count = env.unwrapped.batch.worlds.count
     world = {"world": job.episode % count} if count else None
     episode = run_episode(env, controller, job.seed, job.timing, world)
@@ -195,7 +193,7 @@ def evaluate(
         for i in range(episodes)
     ]
     for job in wanted[::episodes]:  # say what is wrong before anything runs
-        make_controller(job, open_env(job.env, job.scenario, job.options))
+        seat_controller(job, open_env(job.env, job.scenario, job.options))
     with ExitStack() as stack:
         store = stack.enter_context(Store(Path(out))) if out is not None else None
         return run_wanted(wanted, jobs, store, progress or (lambda done, total: None))

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import neurobot  # noqa: F401  (registers the environments)
-from neurobot.controllers import CONTROLLERS, find_controller
+from neurobot.controllers import CONTROLLERS, make_controller
 from neurobot.loop import attach
 
 # (scenario, difficulty, seconds driven)
@@ -46,7 +46,7 @@ def take(scenario: str, difficulty: float, seconds: float, name: str, seed: int)
     env = gym.make(
         "neurobot/Navigation-v0", scenario=scenario, difficulty=difficulty, render_mode="rgb_array"
     )
-    drive(env, find_controller(name)(), seconds, seed)
+    drive(env, make_controller(name), seconds, seed)
     panel = trim(np.asarray(env.render()))
     env.close()
     return panel

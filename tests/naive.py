@@ -22,11 +22,12 @@ def naive_power(tau: int) -> int:
     return power
 
 
-def naive_decay(current: int, tau: int) -> int:
+def naive_decay(current: int, tau: int, rounds_to_zero: bool = False) -> int:
     """Lose the part 1 / power of the current, rounded down, or else move by 1 towards 0."""
     if tau == 0:
         return current
-    loss = current // naive_power(tau)
+    part = Fraction(current, naive_power(tau))
+    loss = math.trunc(part) if rounds_to_zero else math.floor(part)
     if loss != 0:
         return current - loss
     if current > 0:
@@ -119,10 +120,12 @@ class Wiring(NamedTuple):
 
 
 class NaiveChip(NamedTuple):
-    """Current register and timing of a chip."""
+    """Weights, current register and timing of a chip."""
 
+    weight_shift: int
     current_bits: int
     wraps: bool
+    rounds_to_zero: bool
     cycles_per_tick: int
     cycles_per_read: int
     cycles_per_update: int
@@ -167,7 +170,11 @@ EVENT_NAMES = (
 
 
 def naive_deliver(
-    wiring: Wiring, spiked: list[list[bool]], current: list[list[int]], counts: dict[str, int]
+    wiring: Wiring,
+    scale: int,
+    spiked: list[list[bool]],
+    current: list[list[int]],
+    counts: dict[str, int],
 ) -> int:
     """Add the weights of all spikes to the currents, count events, and return how many reads."""
     matrices = ((wiring.first, wiring.forward), (wiring.backward, wiring.second))
@@ -179,7 +186,7 @@ def naive_deliver(
                 if not spiked[source][i] or matrix is None:
                     continue
                 for j, weight in enumerate(matrix[i]):
-                    current[target][j] += weight
+                    current[target][j] += weight * scale
                     reads += 1
                     counts["weight_reads"] += 1
                     counts["current_writes"] += 1
@@ -205,7 +212,7 @@ def naive_poppins(
     counts = dict.fromkeys(EVENT_NAMES, 0)
     history = []
     for train in trains:
-        reads = naive_deliver(wiring, spiked, current, counts)
+        reads = naive_deliver(wiring, 2**chip.weight_shift, spiked, current, counts)
         inputs = list(zip(tonic, amplitude, train, strict=True))
         updates = 0
         for p, cells in enumerate(populations):
@@ -215,7 +222,7 @@ def naive_poppins(
                     counts["stimuli"] += 1
                     stimulus += extra
                 register = naive_register(current[p][j], chip.current_bits, chip.wraps)
-                register = naive_decay(register, cell.tau)
+                register = naive_decay(register, cell.tau, chip.rounds_to_zero)
                 potential[p][j], spiked[p][j] = naive_membrane(
                     cell, potential[p][j], register + stimulus
                 )

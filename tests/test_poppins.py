@@ -81,8 +81,10 @@ def draw_brain(rng: np.random.Generator, sizes: tuple[int, int], ticks: int) -> 
         draw_matrix(rng, sizes[1], sizes[1]),
     )
     chip = NaiveChip(
+        weight_shift=int(rng.choice([0, 0, 0, 1, 3])),
         current_bits=int(rng.choice([6, 7, 8, 9, 10, 16, 28])),
         wraps=bool(rng.integers(2)),
+        rounds_to_zero=bool(rng.integers(2)),
         cycles_per_tick=int(rng.integers(0, 6)),
         cycles_per_read=int(rng.integers(1, 4)),
         cycles_per_update=int(rng.integers(1, 5)),
@@ -132,8 +134,24 @@ def test_the_random_chips_are_of_every_kind(brains: list[Brain]) -> None:
         wide = replace(brain.poppins, chip=replace(brain.poppins.chip, current_bits=28))
         if brain._replace(poppins=wide).decide()[0] != spikes:
             outcomes["wrapping" if brain.chip.wraps else "saturating"] += 1
-    for kind in ("spiking", "with weights of zero", "with lanes", "wrapping", "saturating"):
+        towards_zero = brain.chip.rounds_to_zero
+        other = replace(brain.poppins.chip, rounds_to_zero=not towards_zero)
+        if brain._replace(poppins=replace(brain.poppins, chip=other)).decide()[0] != spikes:
+            outcomes["rounding to zero" if towards_zero else "rounding down"] += 1
+        outcomes["shifting weights"] += brain.chip.weight_shift > 0
+    wanted = (
+        "spiking, with weights of zero, with lanes, wrapping, saturating, shifting weights, "
+        "rounding to zero, rounding down"
+    )
+    for kind in wanted.split(", "):
         assert outcomes[kind] >= 20, f"only {outcomes[kind]} chips are {kind}"
+
+
+def test_a_trace_holds_every_tick_of_the_oracle(brains: list[Brain]) -> None:
+    for number, brain in enumerate(brains):
+        history, _ = brain.naive()
+        trace = brain.poppins.trace(np.array(brain.trains))
+        assert trace.spikes.tolist() == history, f"chip {number}"
 
 
 def test_any_part_of_a_run_equals_the_oracle(brains: list[Brain]) -> None:
@@ -433,6 +451,12 @@ def test_every_table_says_where_it_comes_from() -> None:
         ({"current_bits": 33}, "chip: current_bits=33 is out of range: 2..28"),
         ({"weight_bits": 17}, "chip: weight_bits=17 is out of range: 2..16"),
         ({"clock_hz": 0.0}, "chip: clock_hz=0.0 is out of range: 0.001..1000000000000.0"),
+        ({"wraps": "yes"}, "chip: wraps=yes is out of range: False..True"),
+        ({"current_bits": 8.5}, "chip: current_bits=8.5 is not a whole number"),
+        (
+            {"weight_bits": 9, "weight_shift": 8},
+            "chip: weight_bits=9 and weight_shift=8 are out of range: 16 in sum at most",
+        ),
     ],
 )
 def test_a_chip_that_cannot_be_is_refused(wrong: dict[str, Any], sentence: str) -> None:

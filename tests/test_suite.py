@@ -42,6 +42,18 @@ def test_every_shipped_controller_is_reproducible_and_sees_the_same_worlds() -> 
         assert len({record.shortest_m for record in first}) == (1 if "Avoidance" in env else 2)
 
 
+def test_a_name_may_carry_options_of_the_chip() -> None:
+    plain, same, narrow = (
+        evaluate(f"poppins{options}", episodes=2, **SHORT)
+        for options in ("", "?lanes=1&wraps=false", "?current_bits=9&rounds_to_zero=true")
+    )
+    hashes = [[record.trajectory_sha256 for record in records] for records in (plain, same, narrow)]
+    assert hashes[0] == hashes[1] != hashes[2]
+    assert same[0].controller == "poppins?lanes=1&wraps=false"
+    slow = evaluate("poppins?clock_hz=100e3", episodes=2, **SHORT)
+    assert slow[0].latency_max_s > 50 * plain[0].latency_max_s
+
+
 def test_a_different_seed_gives_different_episodes() -> None:
     hashes = {r.trajectory_sha256 for r in evaluate("vfh", episodes=4, seed=3, **SHORT)}
     assert len(hashes) == 4
