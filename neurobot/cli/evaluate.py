@@ -1,46 +1,34 @@
-"""The command line: `neurobot evaluate` and `neurobot list`."""
+"""`neurobot evaluate`: drive controllers through scenarios and compare."""
 
 import argparse
-import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor
 from contextlib import contextmanager
-from dataclasses import fields
 from typing import Any
 
-import gymnasium as gym
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from neurobot import __version__
+from neurobot.cli.terminal import percent, prefixed, print_json
 from neurobot.compiled import cores
 from neurobot.controllers import CONTROLLERS
 from neurobot.cost import COST_TABLES, DEFAULT_COST_TABLE
 from neurobot.envs.scenarios import SCENARIOS
 from neurobot.envs.world import ROBOTS
-from neurobot.loop import LATE, ControllerError
+from neurobot.loop import LATE
 from neurobot.metrics import Row, tabulate
-from neurobot.poppins import Chip
 from neurobot.suite import ENVS, evaluate
 
 DEFAULT_SCENARIOS = ("forest", "corridor", "looming")
-INTERRUPTED = 130  # the shell's status of a program ended by Ctrl-C
 
 
-def parser() -> argparse.ArgumentParser:
-    """Declare every command and option."""
-    top = argparse.ArgumentParser(
-        prog="neurobot",
-        description="Which low-power brain drives a robot best, and what each decision costs.",
-    )
-    top.add_argument("--version", action="version", version=f"neurobot {__version__}")
-    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+def add_command(commands: Any) -> None:
+    """Declare the command and its options."""
     run = commands.add_parser("evaluate", help="drive controllers through scenarios and compare")
-    run.set_defaults(function=run_evaluate)
+    run.set_defaults(function=run)
     run.add_argument(
         "controllers",
         nargs="*",
@@ -90,10 +78,6 @@ def parser() -> argparse.ArgumentParser:
         default=DEFAULT_COST_TABLE,
         help="prices of the events (default: %(default)s)",
     )
-    show = commands.add_parser("list", help="show controllers, scenarios, cost tables and chips")
-    show.set_defaults(function=run_list)
-    show.add_argument("--json", action="store_true", help="print one JSON object")
-    return top
 
 
 ENVIRONMENT_OPTIONS = {
@@ -115,7 +99,7 @@ def progress_bar(shown: bool) -> Iterator[Any]:
         yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
-def run_evaluate(args: argparse.Namespace) -> None:
+def run(args: argparse.Namespace) -> None:
     """Run `neurobot evaluate`."""
     options = {
         keyword: getattr(args, name)
@@ -142,31 +126,6 @@ def run_evaluate(args: argparse.Namespace) -> None:
         print_json("evaluate", args.seed, rows, cost_table=args.cost_table)
     else:
         print_rows(rows, args.seed, args.cost_table)
-
-
-def print_json(command: str, seed: int | None, rows: list[Row], **more: Any) -> None:
-    """Print one object."""
-    print(
-        json.dumps({"command": command, "version": __version__, "seed": seed, **more, "rows": rows})
-    )
-
-
-def prefixed(value: float | None, unit: str) -> str:
-    """Write a quantity with two digits and a prefix: 1.2 uJ."""
-    if value is None:
-        return "-"
-    if value == 0:
-        return f"0 {unit}"
-    for factor, prefix in ((1.0, ""), (1e-3, "m"), (1e-6, "u"), (1e-9, "n"), (1e-12, "p")):
-        if value >= 0.995 * factor or prefix == "p":
-            scaled = value / factor
-            return f"{scaled:.{0 if scaled >= 9.95 else 1}f} {prefix}{unit}"
-    raise AssertionError("the loop ends with pico")
-
-
-def percent(value: float) -> str:
-    """Write a rate as a percentage with at most one decimal."""
-    return f"{100 * value:.1f}".removesuffix(".0")
 
 
 # Heading and cell of each column.
@@ -218,69 +177,3 @@ def print_rows(rows: list[Row], seed: int, cost_table: str) -> None:
         "-: this controller counts no events.",
         style="dim",
     )
-
-
-def run_list(args: argparse.Namespace) -> None:
-    """Run `neurobot list`."""
-    chip = {field.name: field.default for field in fields(Chip)}
-    if args.json:
-        tables = {name: table.provenance for name, table in COST_TABLES.items()}
-        rows = [
-            {"kind": kind, "name": name, "what": what}
-            for kind, known in (
-                ("controller", CONTROLLERS),
-                ("scenario", summaries(SCENARIOS)),
-                ("robot", {name: robot._asdict() for name, robot in ROBOTS.items()}),
-                ("cost table", tables),
-                ("chip", {"poppins": chip}),
-            )
-            for name, what in known.items()
-        ]
-        print_json("list", None, rows)
-        return
-    console = Console()
-    sections = {
-        "Controllers": CONTROLLERS,
-        "Scenarios": summaries(SCENARIOS),
-        "Robots": {
-            name: f"{robot.max_speed_mps} m/s, footprint within {robot.circumscribed_m:.2f} m"
-            for name, robot in ROBOTS.items()
-        },
-        "Cost tables": {name: table.provenance for name, table in COST_TABLES.items()},
-        "Chips": {
-            "poppins": "two populations; assumed: "
-            + ", ".join(f"{name} {value}" for name, value in chip.items())
-        },
-    }
-    for title, known in sections.items():
-        table = Table(title=title, title_justify="left", show_header=False)
-        for name, what in known.items():
-            table.add_row(name, what)
-        console.print(table)
-
-
-def summaries(functions: dict[str, Any]) -> dict[str, str]:
-    """Return the first line of each function's docstring."""
-    return {
-        name: (function.__doc__ or "").partition("\n")[0] for name, function in functions.items()
-    }
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; what a user can get wrong ends in one sentence and status 2."""
-    args = parser().parse_args(arguments)
-    try:
-        args.function(args)
-    except (ValueError, OSError, ControllerError, gym.error.Error) as error:
-        print(f"neurobot {args.command}: {error}", file=sys.stderr)
-        return 2
-    except BrokenExecutor as error:
-        print(f"neurobot {args.command}: a worker process died: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        kept = "nothing is kept without --out DIR"
-        if getattr(args, "out", None):
-            kept = f"what is done stays in {args.out}; the same command goes on from there"
-        print(f"neurobot {args.command}: interrupted; {kept}", file=sys.stderr)
-        return INTERRUPTED
-    return 0

@@ -1,0 +1,68 @@
+"""`neurobot list`: what there is."""
+
+import argparse
+from dataclasses import fields
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from neurobot.cli.terminal import print_json
+from neurobot.controllers import CONTROLLERS
+from neurobot.cost import COST_TABLES
+from neurobot.envs.scenarios import SCENARIOS
+from neurobot.envs.world import ROBOTS
+from neurobot.poppins import Chip
+
+
+def add_command(commands: Any) -> None:
+    """Declare the command and its options."""
+    show = commands.add_parser("list", help="show controllers, scenarios, cost tables and chips")
+    show.set_defaults(function=run)
+    show.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run `neurobot list`."""
+    chip = {field.name: field.default for field in fields(Chip)}
+    if args.json:
+        tables = {name: table.provenance for name, table in COST_TABLES.items()}
+        rows = [
+            {"kind": kind, "name": name, "what": what}
+            for kind, known in (
+                ("controller", CONTROLLERS),
+                ("scenario", summaries(SCENARIOS)),
+                ("robot", {name: robot._asdict() for name, robot in ROBOTS.items()}),
+                ("cost table", tables),
+                ("chip", {"poppins": chip}),
+            )
+            for name, what in known.items()
+        ]
+        print_json("list", None, rows)
+        return
+    console = Console()
+    sections = {
+        "Controllers": CONTROLLERS,
+        "Scenarios": summaries(SCENARIOS),
+        "Robots": {
+            name: f"{robot.max_speed_mps} m/s, footprint within {robot.circumscribed_m:.2f} m"
+            for name, robot in ROBOTS.items()
+        },
+        "Cost tables": {name: table.provenance for name, table in COST_TABLES.items()},
+        "Chips": {
+            "poppins": "two populations; assumed: "
+            + ", ".join(f"{name} {value}" for name, value in chip.items())
+        },
+    }
+    for title, known in sections.items():
+        table = Table(title=title, title_justify="left", show_header=False)
+        for name, what in known.items():
+            table.add_row(name, what)
+        console.print(table)
+
+
+def summaries(functions: dict[str, Any]) -> dict[str, str]:
+    """Return the first line of each function's docstring."""
+    return {
+        name: (function.__doc__ or "").partition("\n")[0] for name, function in functions.items()
+    }
