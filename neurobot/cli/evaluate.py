@@ -27,15 +27,15 @@ DEFAULT_SCENARIOS = ("forest", "corridor", "looming")
 
 def add_command(commands: Any) -> None:
     """Declare the command and its options."""
-    run = commands.add_parser("evaluate", help="drive controllers through scenarios and compare")
-    run.set_defaults(function=run)
-    run.add_argument(
+    options = commands.add_parser("evaluate", help="drive controllers through scenarios and compare")
+    options.set_defaults(function=run)
+    options.add_argument(
         "controllers",
         nargs="*",
         metavar="CONTROLLER",
         help=f"{', '.join(CONTROLLERS)}, or package.module:Class (default: all of these)",
     )
-    add = run.add_argument
+    add = options.add_argument
     add("--env", default=ENVS[0], metavar="ID", help=f"{' or '.join(ENVS)} (default: the first)")
     add(
         "--scenario",
