@@ -16,6 +16,7 @@ class Events:
     cycles: int = 0
     stimuli: int = 0  # external input spikes
     spikes: int = 0
+    messages: int = 0  # spikes that leave for the other population
     synaptic_ops: int = 0
     weight_reads: int = 0
     current_writes: int = 0

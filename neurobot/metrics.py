@@ -36,7 +36,7 @@ def costs(records: Sequence[Record], table_name: str) -> Row:
         return row
     duration_s = math.fsum(record.duration_s for record in counted)
     dynamic_j = math.fsum(table.dynamic_j(r.events) for r in counted if r.events is not None)
-    idle_j = table.idle_w * duration_s
+    idle_j = table.idle_w.nominal * duration_s
     row["latency_s"] = math.fsum(record.latency_total_s for record in counted) / decisions
     row["latency_s_max"] = max(record.latency_max_s for record in counted)
     row["energy_j"] = (dynamic_j + idle_j) / decisions

@@ -261,6 +261,12 @@ class Poppins:
         )
 
     @cached_property
+    def sends(self) -> NDArray[np.bool_]:
+        """Whether a spike of each neuron leaves for the other population, (N,)."""
+        crossing = [self.forward is not None, self.backward is not None]
+        return np.repeat(crossing, (len(self.first), len(self.second)))
+
+    @cached_property
     def stimulus(self) -> tuple[Ints, Ints]:
         """Amplitude and tonic stimulus of all neurons."""
         return self._stimulus("amplitude"), self._stimulus("tonic")
@@ -295,10 +301,26 @@ class Poppins:
         totals = np.zeros(6, np.int64)
         amplitude, tonic = self.stimulus
         run(self.silicon, self.bill, trains, amplitude, tonic, voters, spikes, totals)
-        return spikes, self.events(totals)
+        return spikes, self.events(totals, spikes)
 
-    def events(self, totals: NDArray[np.int64]) -> Events:
-        """Name the totals of a run, and add what follows from them."""
+    def deliveries(self, fired: NDArray[np.bool_]) -> Events:
+        """Count only the accumulate phase that delivers these spikes, (N,).
+
+        A tick delivers the spikes of the tick before, so a run leaves those of its last tick.
+        """
+        who = np.flatnonzero(fired).astype(np.int32)
+        totals = np.zeros(6, np.int64)
+        charge(self.bill._replace(cycles_per_tick=0), who, len(who), totals)
+        reads = int(totals[WEIGHT_READS])
+        return Events(
+            cycles=int(totals[CYCLES]),
+            synaptic_ops=int(totals[SYNAPTIC_OPS]),
+            weight_reads=reads,
+            current_writes=reads,
+        )
+
+    def events(self, totals: NDArray[np.int64], spikes: NDArray[Any]) -> Events:
+        """Name the totals of a run, and add what follows from them and each neuron's spikes."""
         ticks, cycles, stimuli, operations, reads, fired = (int(n) for n in totals)
         updates = ticks * len(self)
         return Events(
@@ -306,6 +328,7 @@ class Poppins:
             cycles=cycles,
             stimuli=stimuli,
             spikes=fired,
+            messages=int(spikes[self.sends].sum()),
             synaptic_ops=operations,
             weight_reads=reads,
             current_writes=reads + updates,

@@ -161,6 +161,7 @@ EVENT_NAMES = (
     "cycles",
     "stimuli",
     "spikes",
+    "messages",
     "synaptic_ops",
     "weight_reads",
     "current_writes",
@@ -233,6 +234,8 @@ def naive_poppins(
                 counts["membrane_updates"] += 1
                 if spiked[p][j]:
                     counts["spikes"] += 1
+                    way_out = (wiring.forward, wiring.backward)[p]
+                    counts["messages"] += 0 if way_out is None else 1
         counts["ticks"] += 1
         counts["cycles"] += chip.cycles_per_tick
         counts["cycles"] += naive_rounds(reads * chip.cycles_per_read, chip.lanes)

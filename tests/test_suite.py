@@ -138,7 +138,7 @@ def test_a_row_holds_rates_means_and_costs_per_decision() -> None:
 def test_idle_energy_flows_whether_or_not_anything_happens() -> None:
     row = summarize([replace(RECORD, events=Events())], "cells180")
     assert row["dynamic_j"] == 0.0
-    assert row["idle_j"] == pytest.approx(COST_TABLES["cells180"].idle_w * 10.0 / 100)
+    assert row["idle_j"] == pytest.approx(COST_TABLES["cells180"].idle_w.nominal * 10.0 / 100)
     assert row["energy_j"] == row["idle_j"]
 
 
