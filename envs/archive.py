@@ -8,10 +8,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from neurobot.envs.world import ROBOTS, Array, Floats
+
+npy_format: Any = np.lib.format  # typed in some versions of NumPy only
 
 ALLOWED = "an .npz archive of arrays without objects"
 ARRAY_BYTES = 100_000_000  # of one array, unpacked
@@ -84,8 +87,7 @@ class Archive:
             )
         with reading(self.path, ALLOWED), zipfile.ZipFile(self.path) as members:
             unpacked = BytesIO(members.read(f"{name}.npy"))
-            array: Array = np.lib.format.read_array(unpacked, allow_pickle=False)
-        return array
+            return np.asarray(npy_format.read_array(unpacked, allow_pickle=False))
 
     def unlike(self, name: str, array: Array, allowed: str) -> WorldFileError:
         """Say that an array is not of the allowed kind."""

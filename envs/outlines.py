@@ -40,7 +40,7 @@ def counter_clockwise(xy: Floats, polygon: Array, offsets: Array) -> Floats:
     refuse(abs(area_m2) < LEAST_AREA_M2, f"has an area below {LEAST_AREA_M2} m2")
     forwards = np.arange(len(xy))
     backwards = (offsets[:-1] + offsets[1:] - 1)[polygon] - forwards
-    return xy[np.where(area_m2[polygon] < 0, backwards, forwards)]
+    return np.asarray(xy[np.where(area_m2[polygon] < 0, backwards, forwards)])
 
 
 def check_convex(outlines: Floats, polygon: Array, offsets: Array) -> None:
