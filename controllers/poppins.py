@@ -259,6 +259,10 @@ class PoppinsController:
         self.body = body
         self.roam, self.seek = (Brain(program, self.chip, body) for program in self.programs)
 
+    def brain_for(self, seeking: bool) -> Brain:
+        """Return the program that seeks a goal, or the one that roams."""
+        return self.seek if seeking else self.roam
+
     def reset(self, seed: int) -> None:
         """Forget the last decision."""
         self.roam.forget()
@@ -267,7 +271,7 @@ class PoppinsController:
     def act(self, observation: Observation) -> NDArray[np.float32]:
         """Turn one scan into wheel commands by one decision of the chip."""
         body = self.body
-        brain = self.brain = self.seek if "goal" in observation else self.roam
+        brain = self.brain = self.brain_for("goal" in observation)
         goal = np.asarray(observation.get("goal", AHEAD), np.float64)
         self.trains = brain.encode(observation["range"], goal)
         spikes, self.events = brain.network.decide(self.trains, brain.voters)

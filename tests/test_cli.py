@@ -114,6 +114,75 @@ def test_bad_input_gets_one_sentence_and_no_traceback(
         assert len(told.strip().splitlines()) == 1
 
 
+CHIP = ("chip", "--episodes", "1")
+
+
+def test_the_data_sheet_shows_all_cost_tables_peers_and_the_known_answers() -> None:
+    done = neurobot(*CHIP)
+    assert done.returncode == 0, done.stderr
+    words = "membranes latency paper cells180 scaled45 ODIN OpenSpike published derived assumed"
+    for word in (*words.split(), "1.665344", "3.166016", "0.093184", "13.2 pJ"):
+        assert word in done.stdout, word
+    assert max(len(line) for line in done.stdout.splitlines()) <= 80
+    answer = json.loads(neurobot(*CHIP, "--json", "--controller", "poppins?lanes=64").stdout)
+    figures = {(row["section"], row["name"]): row for row in answer["rows"]}
+    assert figures["timing", "tick, decay and membrane"]["value"] == 4  # 2 x 123 in 64 lanes
+    assert {row["evidence"] for row in answer["rows"]} == {"published", "derived", "assumed"}
+    assert answer["comparison"][0]["chip"] == "POPPINS"
+    assert len(answer["checks"]) == 3
+
+
+def test_a_network_goes_to_files_and_back(tmp_path: Path) -> None:
+    folder = tmp_path / "silicon"
+    done = neurobot("chip", "export", str(folder), "--env", "neurobot/Navigation-v0")
+    assert done.returncode == 0, done.stderr
+    assert "header.json" in done.stdout
+    done = neurobot("chip", "import", str(folder))
+    assert "populations of 64 and 59 neurons; images and tables agree" in done.stdout
+    assert (
+        json.loads(neurobot("chip", "import", str(folder), "--json").stdout)["chip"]["lanes"] == 1
+    )
+    image = folder / "forward.hex"
+    image.write_text(image.read_text().replace("0", "1", 1))
+    done = neurobot("chip", "import", str(folder))
+    assert done.returncode == 2
+    assert "forward.hex" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--controller", "vfh"], "controller 'vfh': no chip of ours in it; known: poppins"),
+        (["--controller", "poppins?neurons=32"], "first population: 64 neurons found, the chip h"),
+        (["--rate", "1e9"], "rate_hz=1e+09 is out of range: above 0, up to "),
+        (["--rate", "nan"], "rate_hz=nan is out of range"),
+        (["--episodes", "0"], "episodes=0 must be 1 or more"),
+        (["--scenario", "moon"], "scenario: unknown 'moon'"),
+        (["import", "nowhere"], "nowhere/header.json: it cannot be read"),
+        (["export", "/proc/nowhere"], "/proc/nowhere"),
+    ],
+)
+def test_a_data_sheet_that_cannot_be_gets_one_sentence(
+    arguments: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status = main(["chip", "--episodes", "1", *arguments])
+    told = capsys.readouterr().err
+    assert status == 2
+    assert sentence in told
+    assert len(told.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("module", ["brian2", "elephant", "matplotlib"])
+def test_validate_without_what_it_needs_names_the_extra(module: str, tmp_path: Path) -> None:
+    (tmp_path / f"{module}.py").write_text(f"raise ModuleNotFoundError('{module}')")
+    done = neurobot("validate", cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr.startswith("neurobot validate: ")
+    assert "pip install 'neurobot[" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
 def test_a_start_inside_an_obstacle_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

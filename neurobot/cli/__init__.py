@@ -8,10 +8,10 @@ from concurrent.futures import BrokenExecutor
 import gymnasium as gym
 
 from neurobot import __version__
-from neurobot.cli import evaluate, listing
+from neurobot.cli import chip, evaluate, listing, validate
 from neurobot.loop import ControllerError
 
-COMMANDS = (evaluate, listing)
+COMMANDS = (evaluate, chip, validate, listing)
 INTERRUPTED = 130  # the shell's status of a program ended by Ctrl-C
 
 
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     args = parser().parse_args(arguments)
     try:
         args.function(args)
-    except (ValueError, OSError, ControllerError, gym.error.Error) as error:
+    except (ValueError, OSError, ImportError, ControllerError, gym.error.Error) as error:
         print(f"neurobot {args.command}: {error}", file=sys.stderr)
         return 2
     except BrokenExecutor as error:

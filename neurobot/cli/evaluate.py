@@ -1,18 +1,15 @@
 """`neurobot evaluate`: drive controllers through scenarios and compare."""
 
 import argparse
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from neurobot.cli.terminal import percent, prefixed, print_json
+from neurobot.cli.terminal import percent, prefixed, print_json, progress_bar
 from neurobot.compiled import cores
 from neurobot.controllers import CONTROLLERS
 from neurobot.cost import COST_TABLES, DEFAULT_COST_TABLE
@@ -27,7 +24,9 @@ DEFAULT_SCENARIOS = ("forest", "corridor", "looming")
 
 def add_command(commands: Any) -> None:
     """Declare the command and its options."""
-    options = commands.add_parser("evaluate", help="drive controllers through scenarios and compare")
+    options = commands.add_parser(
+        "evaluate", help="drive controllers through scenarios and compare"
+    )
     options.set_defaults(function=run)
     options.add_argument(
         "controllers",
@@ -90,15 +89,6 @@ ENVIRONMENT_OPTIONS = {
 }
 
 
-@contextmanager
-def progress_bar(shown: bool) -> Iterator[Any]:
-    """Show a bar on the terminal, on standard error; give what moves it."""
-    columns = (TextColumn("episodes"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not shown) as bar:
-        task = bar.add_task("episodes", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
 def run(args: argparse.Namespace) -> None:
     """Run `neurobot evaluate`."""
     options = {
@@ -106,7 +96,7 @@ def run(args: argparse.Namespace) -> None:
         for name, keyword in ENVIRONMENT_OPTIONS.items()
         if getattr(args, name) is not None
     }
-    with progress_bar(sys.stderr.isatty() and not args.json) as progress:
+    with progress_bar("episodes", not args.json) as progress:
         records = evaluate(
             args.controllers or list(CONTROLLERS),
             env=args.env,

@@ -1,0 +1,151 @@
+"""`neurobot validate`: the chip against Brian2."""
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from neurobot import __version__
+from neurobot.cli.terminal import percent, print_json, progress_bar
+from neurobot.compiled import cores
+
+if TYPE_CHECKING:
+    from neurobot.validation import Validation
+
+WINDOWS = 1200
+
+
+def add_command(commands: Any) -> None:
+    """Declare the command and its options."""
+    options = commands.add_parser("validate", help="compare the chip with Brian2")
+    options.set_defaults(function=run)
+    add = options.add_argument
+    add("--windows", type=int, default=WINDOWS, metavar="N",
+        help="recorded decisions to compare (default: %(default)s)")  # fmt: skip
+    add("--seed", type=int, default=0, metavar="N", help="of episodes and inputs (default: 0)")
+    add("--jobs", type=int, default=cores(), metavar="N", help="processes (default: all cores)")
+    add("--out", default="validation", metavar="DIR",
+        help="folder for validation.json and the figures (default: %(default)s)")  # fmt: skip
+    add("--json", action="store_true", help="print one JSON object instead of tables")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Run `neurobot validate`."""
+    # Brian2 and matplotlib take seconds to load, and are extras.
+    from neurobot.validation import validate
+
+    folder = Path(args.out)
+    folder.mkdir(parents=True, exist_ok=True)
+    with progress_bar("validating", not args.json) as progress:
+        found = validate(args.seed, args.windows, args.jobs, progress)
+    result = found.to_json()
+    document = {"command": "validate", "version": __version__, "seed": args.seed, **result}
+    (folder / "validation.json").write_text(json.dumps(document, indent=1) + "\n")
+    pictures = found.draw(folder)
+    if args.json:
+        print_json("validate", args.seed, **result)
+        return
+    show(found, Console(highlight=False))
+    names = ", ".join(path.name for path in pictures)
+    print(f"Written to {folder}: validation.json, {names}")
+
+
+def show(found: "Validation", console: Console) -> None:
+    """Print what a sceptic wants to know, in the order in which he asks."""
+    console.print(
+        f"[bold]1. Integers against the same rules in Brian2:[/] {found.differ} differences in "
+        f"{found.neuron_steps:,} neuron-steps (potential, current and spike of each)."
+    )
+    console.print(equality_table(found))
+    console.print(
+        "[bold]2. Integers against the floats that they round:[/] the error of each rounding, "
+        "added alone to the floats or taken alone from the chip. [bold]floor[/]: the force is "
+        "rounded down; [bold]clamp[/]: the membrane stops at 0; [bold]decay[/]: currents lose "
+        "whole numbers. [bold]quadratic[/]: a parabola in place of the two slopes."
+    )
+    console.print(budget_table(found))
+    console.print(
+        f"[bold]3. Decisions of the robot's brain:[/] {found.windows} recorded sensor windows, "
+        f"{percent(found.agreement)} % decided as by the float reference, {percent(found.near)} % "
+        "so or one direction beside."
+    )
+    console.print(tasks_table(found))
+    console.print(
+        "Margin: by how much the winner's stimulus must fall for another decision, in units of "
+        "the stimulus register per tick: 1 is the least that the chip can be told."
+    )
+    console.print(margins_table(found))
+
+
+def make_table(*headings: str) -> Table:
+    """Make a table whose first column is text."""
+    table = Table(box=SIMPLE_HEAD, padding=0, pad_edge=False)
+    for k, heading in enumerate(headings):
+        table.add_column(heading, justify="right" if k else "left")
+    return table
+
+
+def equality_table(found: "Validation") -> Table:
+    """Lay out how many values were compared, and differ."""
+    table = make_table("case", "neuron-\nsteps", "spikes", "differ")
+    for row in found.equality:
+        table.add_row(row.case, f"{row.neuron_steps:,}", f"{row.spikes:,}", str(row.differ))
+    return table
+
+
+def budget_table(found: "Validation") -> Table:
+    """Lay out the error budget."""
+    table = make_table(
+        "model", "f-I\n/1000", "RMSE\nquiet", "RMSE\nspiking", "count\n%", "Victor-\nPurpura",
+        "rivals\n%", "decisions\n%",
+    )  # fmt: skip
+    for line in found.budget.lines:
+        table.add_row(
+            line.variant,
+            f"{line.rate_error:.2f}",
+            f"{line.quiet_rmse:.2f}",
+            f"{line.driven_rmse:.1f}",
+            percent(line.count_error),
+            f"{line.spike_distance:.3f}",
+            percent(line.choices_agree),
+            percent(line.decisions_agree),
+        )
+    table.caption = (
+        "f-I: spikes in 1000 ticks; RMSE: potential units, 0 to 255, of neurons below their "
+        "rheobase and of a spiking network; count and Victor-Purpura distance per spike: of that "
+        "network; rivals: same winner of two; decisions: same winner."
+    )
+    table.caption_justify = "left"
+    return table
+
+
+def tasks_table(found: "Validation") -> Table:
+    """Lay out the agreement of decisions by task."""
+    table = make_table("task", "windows", "same %", "or beside %", "median margin")
+    for row in found.tasks:
+        table.add_row(
+            row["source"],
+            str(row["windows"]),
+            percent(row["agreement"]),
+            percent(row["near"]),
+            f"{row['median_margin']:.0f}",
+        )
+    return table
+
+
+def margins_table(found: "Validation") -> Table:
+    """Lay out the agreement of decisions by margin."""
+    table = make_table("margin", "windows", "differ", "same %")
+    for row in found.margins:
+        name = f"{row['margin']} and more" if row is found.margins[-1] else str(row["margin"])
+        table.add_row(
+            "nobody won" if row["margin"] == 0 else name,
+            str(row["windows"]),
+            str(row["disagree"]),
+            percent(row["agreement"]),
+        )
+    return table
