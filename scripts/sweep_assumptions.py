@@ -9,20 +9,19 @@ on; DIR gets sweep.json and sweep.png. Needs the extra `plot`.
 
 import argparse
 import json
-import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from matplotlib.figure import Figure
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
-from rich.progress import track
 from rich.table import Table
 
 import neurobot
 from neurobot import evaluate
+from neurobot.cli.terminal import progress_bar
 from neurobot.compiled import cores
-from neurobot.metrics import Row, summarize
+from neurobot.metrics import Row, tabulate
 
 SCENARIOS = ("forest", "corridor", "looming")
 RIVALS = ("random", "braitenberg", "vfh")
@@ -33,12 +32,12 @@ ASSUMPTIONS: dict[str, dict[str, str]] = {
         "8": "",
         **{str(8 - s): f"weight_bits={8 - s}&weight_shift={s}" for s in range(1, 7)},
     },
-    "current bits, saturating": {
-        "16": "",
-        **{str(bits): f"current_bits={bits}" for bits in (12, 11, 10, 9, 8, 7)},
+    "current stops at": {
+        "16 bits": "",
+        **{f"{bits} bits": f"current_bits={bits}" for bits in (12, 11, 10, 9, 8, 7)},
     },
-    "current bits, wrapping": {
-        str(bits): f"current_bits={bits}&wraps=true" for bits in (16, 12, 11, 10, 9, 8)
+    "current wraps at": {
+        f"{bits} bits": f"current_bits={bits}&wraps=true" for bits in (16, 12, 11, 10, 9, 8)
     },
     "decay rounds": {"down": "", "to zero": "rounds_to_zero=true"},
     "clock, kHz": {
@@ -49,50 +48,53 @@ ASSUMPTIONS: dict[str, dict[str, str]] = {
 }
 
 
-def measure(controller: str, scenario: str, args: argparse.Namespace) -> Row:
-    """Evaluate one controller in one scenario."""
-    records = evaluate(
-        controller,
-        scenario=scenario,
-        episodes=args.episodes,
-        seed=args.seed,
-        jobs=args.jobs,
-        out=args.out,
-    )
-    return summarize(records, "paper")
-
-
-def place(row: Row, rivals: list[Row]) -> int:
+def place(row: Row, rivals: Sequence[Row]) -> int:
     """Return 1 and as many more as rivals are better beyond both 95 % Wilson intervals."""
     return 1 + sum(bool(rival["success_low"] > row["success_high"]) for rival in rivals)
 
 
-def sweep(args: argparse.Namespace) -> list[dict[str, Any]]:
+def name_controller(options: str) -> str:
+    """Name the chip's controller with such options."""
+    return f"poppins?{options}" if options else "poppins"
+
+
+def measure(args: argparse.Namespace) -> dict[tuple[str, str], Row]:
+    """Evaluate every controller in every scenario; rows by both."""
+    settings = [options for group in ASSUMPTIONS.values() for options in group.values()]
+    names = [*RIVALS, *dict.fromkeys(name_controller(options) for options in settings)]
+    with progress_bar("episodes", wanted=True) as progress:
+        records = evaluate(
+            names,
+            scenario=SCENARIOS,
+            episodes=args.episodes,
+            seed=args.seed,
+            jobs=args.jobs,
+            out=args.out,
+            progress=progress,
+        )
+    return {(row["controller"], row["scenario"]): row for row in tabulate(records, "paper")}
+
+
+def sweep(args: argparse.Namespace) -> list[Row]:
     """Measure every setting of every assumption in every scenario."""
-    rivals = {s: [measure(rival, s, args) for rival in RIVALS] for s in SCENARIOS}
-    cases = [
-        (assumption, setting, options, scenario)
-        for assumption, settings in ASSUMPTIONS.items()
-        for setting, options in settings.items()
-        for scenario in SCENARIOS
-    ]
+    measured = measure(args)
     rows = []
-    for assumption, setting, options, scenario in track(cases, disable=not sys.stderr.isatty()):
-        row = measure("poppins" + f"?{options}" * bool(options), scenario, args)
-        row |= {
-            "assumption": assumption,
-            "setting": setting,
-            "place": place(row, rivals[scenario]),
-            "best_rival": max(rival["success_rate"] for rival in rivals[scenario]),
-            "best_rival_speed_mps": max(
-                rivals[scenario], key=lambda rival: float(rival["success_rate"])
-            )["mean_speed_mps"],
-        }
-        rows.append(row)
+    for assumption, settings in ASSUMPTIONS.items():
+        for setting, options in settings.items():
+            for scenario in SCENARIOS:
+                rivals = [measured[rival, scenario] for rival in RIVALS]
+                row = measured[name_controller(options), scenario]
+                more = {
+                    "assumption": assumption,
+                    "setting": setting,
+                    "place": place(row, rivals),
+                    "best_rival": max(rival["success_rate"] for rival in rivals),
+                }
+                rows.append({**row, **more})
     return rows
 
 
-def show(rows: list[dict[str, Any]]) -> Table:
+def show(rows: Sequence[Row]) -> Table:
     """Lay the sweep out: success and place in each scenario."""
     table = Table("assumption", "setting", box=SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
     for scenario in SCENARIOS:
@@ -108,7 +110,7 @@ def show(rows: list[dict[str, Any]]) -> Table:
     return table
 
 
-def draw(rows: list[dict[str, Any]], path: Path) -> None:
+def draw(rows: Sequence[Row], path: Path) -> None:
     """Draw success against each assumption; dotted: the best of the other controllers."""
     figure = Figure(figsize=(11, 6), layout="constrained")
     for axes, (assumption, settings) in zip(
@@ -126,9 +128,9 @@ def draw(rows: list[dict[str, Any]], path: Path) -> None:
             )
             axes.axhline(100 * mine[0]["best_rival"], color=colour, linestyle=":", linewidth=1)
         axes.set_xlabel(assumption)
-        axes.set_ylabel("success, %")
+        axes.tick_params(axis="x", labelsize=8)
         axes.set_ylim(-3, 103)
-        axes.label_outer(remove_inner_ticks=False)
+    figure.supylabel("success, %", fontsize=10)
     figure.axes[0].legend(loc="lower left", fontsize=8)
     figure.suptitle(
         "poppins, one assumption of the chip changed at a time (dotted: best other controller)"
