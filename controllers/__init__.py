@@ -4,6 +4,7 @@ A name may carry options, keywords of the class: "poppins?current_bits=10&wraps=
 """
 
 import importlib
+import inspect
 import json
 import sys
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
-from neurobot.loop import blame
+from neurobot.loop import ControllerError, blame
 
 CONTROLLERS = {
     "random": "neurobot.controllers.random:RandomController",
@@ -54,25 +55,39 @@ def read_value(text: str) -> Any:
     """Read a number, true, false or null; anything else is text."""
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
 
 
-def make_controller(name: str) -> Any:
-    """Build the controller that a name with or without options stands for."""
-    plain, asked, text = name.partition("?")
-    found = find_controller(plain)
+def read_options(name: str) -> dict[str, Any]:
+    """Read what stands behind the question mark of a name."""
+    _, asked, text = name.partition("?")
+    if not asked:
+        return {}
     try:
-        pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=bool(asked))
-        options = {key: read_value(value) for key, value in pairs}
+        pairs = parse_qsl(text or "?", keep_blank_values=True, strict_parsing=True)
     except ValueError as error:
         raise ValueError(
             f"controller {name!r}: options found that are not KEY=VALUE&KEY=VALUE"
         ) from error
-    if not options:
-        with blame(found):
-            return found()
+    keys = [key for key, _ in pairs]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise ValueError(f"controller {name!r}: option {key!r} found more than once")
+    return {key: read_value(value) for key, value in pairs}
+
+
+def make_controller(name: str) -> Any:
+    """Build the controller that a name with or without options stands for."""
+    found, options = find_controller(name.partition("?")[0]), read_options(name)
     try:
-        return found(**options)
-    except (TypeError, ValueError) as error:
+        inspect.signature(found).bind(**options)
+    except TypeError as error:
         raise ValueError(f"controller {name!r}: {error}") from error
+    try:
+        with blame(found):
+            return found(**options)
+    except ControllerError as error:
+        if options and isinstance(error.__cause__, ValueError):
+            raise ValueError(f"controller {name!r}: {error.__cause__}") from error
+        raise

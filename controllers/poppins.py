@@ -240,15 +240,16 @@ class Brain:
 class PoppinsController:
     """See, spike, vote, steer; one decision of the chip at a time, each from rest.
 
-    chip: fields of `neurobot.poppins.Chip` that differ from its defaults. After each decision
+    chip: fields of `neurobot.chip.Chip` that differ from its defaults. After each decision
     `brain` and `trains` (TICKS, NEURONS) are what the chip was, and what it was told.
     """
 
-    def __init__(self, roam: Program = ROAM, seek: Program = SEEK, **chip: Any) -> None:
+    programs = (ROAM, SEEK)
+
+    def __init__(self, **chip: Any) -> None:
         known = [field.name for field in fields(Chip)]
         for name in sorted(chip.keys() - set(known))[:1]:
             raise ValueError(f"poppins: unknown option {name!r}; known: {', '.join(known)}")
-        self.programs = (roam, seek)
         self.chip = Chip(**chip)
         self.clock_hz = self.chip.clock_hz
         self.events = Events()

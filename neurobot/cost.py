@@ -1,7 +1,8 @@
 """Prices: from exact counts to joules and watts.
 
-Every figure that comes out of here is *modelled*. Dynamic energy follows events; idle power flows
-all the time. Each price has a range: what it may be by what is not known. Sources:
+Every figure that comes out of here is *modelled*, for a chip of the default sizes. Dynamic energy
+follows events; idle power flows all the time. Each price has a range: what it may be by what is
+not known. Sources:
 
 * [paper] POPPINS, ISCAS 2021, arXiv 2201.07490: 13.2 pJ per synaptic operation, "normalized", how
   is unknown. High: if that is what 32 nm at 0.9 V would take, 180 nm takes more by [scaling];
@@ -58,6 +59,16 @@ class Price:
         """Return the nominal value or an end of the range."""
         return float(getattr(self, bound))
 
+    def times(self, factor: float, why: str) -> "Price":
+        """Return the price of something larger or smaller."""
+        return Price(
+            factor * self.nominal,
+            factor * self.low,
+            factor * self.high,
+            "assumed",
+            f"{self.source}; x {factor:.3g}: {why}",
+        )
+
     def __add__(self, other: "Price") -> "Price":
         return Price(
             self.nominal + other.nominal,
@@ -113,26 +124,26 @@ LOGIC_EXCESS = ADDER_J / (SCALE_45_TO_180 * ADDER_45_J)
 MEMORY_EXCESS = SCALE_45_TO_180 * MEMORY_45_J / MEMORY_J
 
 
-def cells(nominal: float, what: str) -> Price:
-    """Price logic and flip-flops [cells]."""
-    return Price(nominal, nominal, 2 * nominal, "derived", what)
+def cells(nominal: float, what: str, evidence: str = "assumed") -> Price:
+    """Price logic and flip-flops [cells] of an assumed width."""
+    return Price(nominal, nominal, 2 * nominal, evidence, what)
 
 
 def sram(nominal: float, what: str) -> Price:
-    """Price memories [sram]."""
-    return Price(nominal, nominal / 2, 2 * nominal, "derived", what)
+    """Price memories [sram] of an assumed size."""
+    return Price(nominal, nominal / 2, 2 * nominal, "assumed", what)
 
 
-def scaled_logic(at_45: float, what: str, evidence: str = "derived") -> Price:
-    """Price logic [scaled]."""
+def scaled_logic(at_45: float, what: str) -> Price:
+    """Price logic [scaled] of an assumed width."""
     nominal = SCALE_45_TO_180 * at_45
-    return Price(nominal, SCALE_45_TO_180_LOW * at_45, LOGIC_EXCESS * nominal, evidence, what)
+    return Price(nominal, SCALE_45_TO_180_LOW * at_45, LOGIC_EXCESS * nominal, "assumed", what)
 
 
 def scaled_memory(at_45: float, what: str) -> Price:
-    """Price memories [scaled]."""
+    """Price memories [scaled] of an assumed size."""
     nominal = SCALE_45_TO_180 * at_45
-    return Price(nominal, SCALE_45_TO_180_LOW * at_45 / MEMORY_EXCESS, nominal, "derived", what)
+    return Price(nominal, SCALE_45_TO_180_LOW * at_45 / MEMORY_EXCESS, nominal, "assumed", what)
 
 
 FLIP_FLOP_J = 0.23e-12  # clocked [cells]
@@ -163,9 +174,11 @@ COST_TABLES = {
             "gating assumed (all state clocked only when written)",
             {
                 "weight_reads": sram(26e-12, "4 kB, 8-bit port") + cells(ADDER_J, "adder"),
-                "current_writes": cells(12 * FLIP_FLOP_WRITE_J, "12 flip-flops"),
+                "current_writes": cells(12 * FLIP_FLOP_WRITE_J, "12 flip-flops of 16"),
                 "decays": cells(8.8e-12, "shift, subtract and the step of 1, 12 bits"),
-                "membrane_updates": cells(16.9e-12, "force and sums")
+                "membrane_updates": cells(
+                    16.9e-12, "force and sums, 8-bit membrane, 12-bit current", "derived"
+                )
                 + cells(8 * FLIP_FLOP_WRITE_J, "8 flip-flops"),
                 "cycles": Price(
                     50 * FLIP_FLOP_J,
@@ -186,9 +199,9 @@ COST_TABLES = {
                 "weight_reads": scaled_memory(MEMORY_45_J / 8, "8 of 64 bits")
                 + scaled_logic(ADDER_45_J, "16-bit add"),
                 "current_writes": scaled_memory(16 * MEMORY_45_J / 64, "16 of 64 bits"),
-                "decays": scaled_logic(2 * ADDER_45_J, "as two 16-bit adds", "assumed"),
+                "decays": scaled_logic(2 * ADDER_45_J, "as two 16-bit adds"),
                 "membrane_updates": scaled_logic(
-                    2 * 0.2e-12 + 3 * 0.03e-12, "as 2 multiplies and 3 adds of 8 bits", "assumed"
+                    2 * 0.2e-12 + 3 * 0.03e-12, "as 2 multiplies and 3 adds of 8 bits"
                 ),
             },
             LEAKAGE,

@@ -2,67 +2,24 @@
 
 Published: two neuron processing units, all-to-all recurrence with self-connections inside each
 population, one external stimulus per neuron, 8-bit membranes (ISCAS 2021, arXiv 2201.07490).
-Everything in `Chip` is assumed: sizes, widths, clock and cycle counts are not published. Neither
-is how the populations are connected; here it is one matrix each way, either of which may be absent.
+Everything in `neurobot.chip` is assumed: sizes, widths, clock and cycle counts are not published.
+Neither is how the populations are connected; here it is one matrix each way, and either may be
+absent.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from neurobot.chip import Chip as Chip
 from neurobot.compiled import kernel
 from neurobot.decode import is_decided
 from neurobot.events import Events
 from neurobot.fixed import Ints, check_range, signed_range, whole_numbers
 from neurobot.iqif import REST, Neurons, Silicon, Trace, make_silicon, tick, trace
-
-# Where not 1..65536. The widths keep every sum of a tick within the kernels' 32 bits.
-CHIP_RANGES: dict[str, tuple[float, float]] = {
-    "neurons": (1, 1024),
-    "weight_bits": (2, 16),
-    "weight_shift": (0, 14),
-    "current_bits": (2, 28),
-    "stimulus_bits": (2, 24),
-    "wraps": (False, True),
-    "rounds_to_zero": (False, True),
-    "clock_hz": (1e-3, 1e12),
-    "cycles_per_tick": (0, 1 << 16),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Chip:
-    """Sizes, widths and timing of the silicon; all assumed."""
-
-    neurons: int = 64  # per population
-    weight_bits: int = 8  # signed
-    weight_shift: int = 0  # a weight is shifted left by so much before it is added
-    current_bits: int = 16  # signed
-    stimulus_bits: int = 9  # signed
-    wraps: bool = False  # currents wrap around instead of saturating
-    rounds_to_zero: bool = False  # the decay rounds what it takes towards 0 instead of down
-    clock_hz: float = 10e6
-    cycles_per_tick: int = 4  # scheduling
-    cycles_per_read: int = 1  # one target of one spike: read the weight, add it
-    cycles_per_update: int = 2  # one neuron: decay, then membrane
-    lanes: int = 1  # weights read, or neurons updated, in parallel
-
-    def __post_init__(self) -> None:
-        for field in fields(self):
-            low, high = CHIP_RANGES.get(field.name, (1, 1 << 16))
-            value = getattr(self, field.name)
-            if not isinstance(value, float | int) or not low <= value <= high:
-                raise ValueError(f"chip: {field.name}={value} is out of range: {low}..{high}")
-            if not isinstance(field.default, float) and value != int(value):
-                raise ValueError(f"chip: {field.name}={value} is not a whole number")
-        if self.weight_bits + self.weight_shift > 16:
-            raise ValueError(
-                f"chip: weight_bits={self.weight_bits} and weight_shift={self.weight_shift} "
-                "are out of range: 16 in sum at most"
-            )
 
 
 @dataclass(frozen=True)
@@ -164,7 +121,7 @@ class Poppins:
     tonic: ArrayLike
     forward: ArrayLike | None = None
     backward: ArrayLike | None = None
-    chip: Chip = Chip()
+    chip: Chip = field(default_factory=Chip)
 
     def __post_init__(self) -> None:
         chip = self.chip

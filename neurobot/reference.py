@@ -5,14 +5,15 @@ in potential units per tick. Both models run the phases of a tick in the chip's 
 Brian2's slots: spikes are delivered (synapses), currents decay (before_groups), membranes move
 (groups), neurons spike (thresholds) and are reset (resets).
 
-* `exact` states the integer rules of profile P0 as integer equations. It shares no code with
-  `neurobot.iqif`, so equality of the two means something.
+* `exact` states the integer rules of profile P0 as integer equations. It takes constants and stored
+  weights from the network and nothing from `neurobot.iqif`, so equality of the two means something.
 * `approximated` runs the model that those integers round: a piecewise-linear quadratic
   integrate-and-fire neuron with an exponential synapse, or a true quadratic one. `Rules` brings
   the chip's roundings back, each for itself.
 """
 
-import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -33,11 +34,9 @@ except AttributeError as broken:  # Brian2 2.9, the last for Python 3.11, with N
         f"this Brian2 does not fit NumPy {np.__version__}: pip install 'neurobot[brian]'"
     ) from broken
 
-# Brian2 collects garbage before every run: it need not look again at all that is loaded by now.
-gc.freeze()
 TICK = 1 * brian2.ms  # any time will do: the chip knows only ticks
 # Brian2 compiles for one to two minutes, which pays from about so many neuron-steps on.
-COMPILE_FROM = 500_000_000
+COMPILE_FROM = 200_000_000
 
 PARAMETERS = """
 rest : {kind} (constant)            # potential units, as unstable and reset_to
@@ -108,6 +107,17 @@ class Run:
     current: NDArray[Any] | None = None  # (W, T, N), as the membranes see it, then forgotten
 
 
+@contextmanager
+def code_generation(neuron_steps: int) -> Iterator[None]:
+    """Let Brian2 use a compiler, if there is one, for long runs only."""
+    usual = brian2.prefs.codegen.target
+    brian2.prefs.codegen.target = "auto" if neuron_steps >= COMPILE_FROM else "numpy"
+    try:
+        yield
+    finally:
+        brian2.prefs.codegen.target = usual
+
+
 class Simulation:
     """Copies of a network in Brian2: a neuron group for each population, synapses between them."""
 
@@ -118,13 +128,21 @@ class Simulation:
         self.bounds = ((0, first), (first, count))
         self.groups: list[Any] = []
         self.objects: list[Any] = []
-        brian2.prefs.codegen.target = "auto" if drives.size >= COMPILE_FROM else "numpy"
 
     @property
     def namespace(self) -> dict[str, Any]:
         """Constants of the equations."""
-        silicon = self.network.silicon
-        return {"lowest": silicon.current_low, "highest": silicon.current_high, "tick": TICK}
+        end = 2 ** (self.network.chip.current_bits - 1)
+        return {"lowest": -end, "highest": end - 1, "tick": TICK}
+
+    @property
+    def blocks(self) -> list[list[Any]]:
+        """Stored weights from each population to each; None: no such matrix."""
+        network = self.network
+        return [
+            [network.first.weights, network.forward],
+            [network.backward, network.second.weights],
+        ]
 
     def constants(self, low: int, high: int) -> dict[str, NDArray[Any]]:
         """Return the parameters of the neurons low to high."""
@@ -167,12 +185,13 @@ class Simulation:
     def connect(self, kind: str) -> None:
         """Connect every population to every one, in each copy, wherever a weight is not 0."""
         copies = np.arange(len(self.drives))[:, None]
-        for source, (top, bottom) in zip(self.groups, self.bounds, strict=True):
-            for target, (left, right) in zip(self.groups, self.bounds, strict=True):
-                block = self.network.weights[top:bottom, left:right]
-                pre, post = np.nonzero(block)
-                if not len(pre):
+        sizes = len(self.network.first), len(self.network.second)
+        for source, size, row in zip(self.groups, sizes, self.blocks, strict=True):
+            for target, width, stored in zip(self.groups, sizes, row, strict=True):
+                if stored is None or not np.any(stored):
                     continue
+                block = np.asarray(stored, np.int64) * 2**self.network.chip.weight_shift
+                pre, post = np.nonzero(block)
                 synapses = brian2.Synapses(
                     source,
                     target,
@@ -180,10 +199,7 @@ class Simulation:
                     on_pre="current_post += weight",
                     dt=TICK,
                 )
-                synapses.connect(
-                    i=(pre + copies * (bottom - top)).ravel(),
-                    j=(post + copies * (right - left)).ravel(),
-                )
+                synapses.connect(i=(pre + copies * size).ravel(), j=(post + copies * width).ravel())
                 synapses.weight = np.tile(block[pre, post], len(copies))
                 self.objects.append(synapses)
 
@@ -236,8 +252,9 @@ def exact(network: Poppins, drives: NDArray[Any], states: bool = True) -> Run:
         constants["branch"] = branch_point(constants, whole=True)
         equations = EXACT + PARAMETERS.format(kind="integer")
         simulation.add_group(equations, phases, "moved > 255", constants)
-    simulation.connect("integer")
-    return simulation.run(states)
+    with code_generation(drives.size):
+        simulation.connect("integer")
+        return simulation.run(states)
 
 
 def approximated(
@@ -250,8 +267,9 @@ def approximated(
 ) -> Run:
     """Run copies of a network as floats, with those of the chip's roundings that `rules` names.
 
-    drives, states: as in `exact`. quadratic: a parabola in place of the two slopes, with the same
-    rest, threshold and rheobase; these fix its curvature.
+    drives, states: as in `exact`. A neuron spikes at 256, where the chip's sum leaves its byte, and
+    not above 255: what lies between is rounded down there. quadratic: a parabola in place of the
+    two slopes, with the same rest, threshold and rheobase; these fix its curvature.
     """
     simulation = Simulation(network, drives)
     chip = network.chip
@@ -274,8 +292,9 @@ def approximated(
         if quadratic:
             constants["depth"] = rheobase(constants)
         simulation.add_group(equations + "\n" + DEPTH * quadratic, phases, "v >= 256", constants)
-    simulation.connect("1")
-    return simulation.run(states)
+    with code_generation(drives.size):
+        simulation.connect("1")
+        return simulation.run(states)
 
 
 def branch_point(constants: dict[str, Any], whole: bool) -> NDArray[Any]:

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
+from neurobot.chip import CHIP_RANGES, Chip
 from neurobot.fixed import signed_range
 from neurobot.iqif import RANGES, Neurons
-from neurobot.poppins import CHIP_RANGES, Chip, Poppins, Population
+from neurobot.poppins import Poppins, Population
 
 SIZES = st.integers(1, 12)
 FIELDS = ("rest", "threshold", "reset", "slope_rest", "slope_threshold", "tau")

@@ -127,11 +127,13 @@ def test_every_table_says_where_it_comes_from() -> None:
 
 def test_prices_add_up_at_every_bound_and_are_as_known_as_the_least_known() -> None:
     both = sram(10.0, "memory") + cells(3.0, "adder")
-    assert both == Price(13.0, 8.0, 26.0, "derived", "memory; adder")
+    assert both == Price(13.0, 8.0, 26.0, "assumed", "memory; adder")
+    known = cells(1.0, "force", "derived") + cells(1.0, "sum", "derived")
+    assert known.evidence == "derived"
     guess = both + Price(1.0, 0.5, 2.0, "assumed", "control")
     assert guess == Price(14.0, 8.5, 28.0, "assumed", "memory; adder; control")
     assert guess.at("low") == 8.5
-    assert scaled_logic(1.0, "", "assumed").evidence == "assumed"
+    assert scaled_logic(1.0, "").evidence == "assumed"
 
 
 def test_the_weakest_evidence_decides() -> None:

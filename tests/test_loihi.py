@@ -42,9 +42,13 @@ def test_every_case_has_the_known_energies_to_all_digits() -> None:
 def test_the_known_energies_are_those_counts_at_those_prices() -> None:
     for name, targets, spikes in (("64 targets", 64, 640), ("128 targets", 128, 640),
                                   ("silent", 64, 0)):  # fmt: skip
-        synapse = spikes * targets * Decimal("35.5")
-        soma = 10 * (64 + targets) * (Decimal("51.2") + Decimal("21.6")) + spikes * Decimal("69.3")
-        network = spikes * (111 + Decimal("4.2"))
+        price = {
+            event: Decimal(str(round(1e12 * price.nominal, 6)))
+            for event, price in LOIHI.prices.items()
+        }
+        synapse = spikes * targets * price["synaptic_ops"]
+        soma = 10 * (64 + targets) * price["membrane_updates"] + spikes * price["spikes"]
+        network = spikes * price["messages"]
         by_hand = (synapse, soma, network, synapse + soma + network)
         assert tuple(f"{picojoules / 10**6:.6f}" for picojoules in by_hand) == PRINTED[name]
 

@@ -1,5 +1,6 @@
 """The chip: its spikes and every count of events equal the oracle's."""
 
+import math
 import re
 from collections import Counter
 from dataclasses import astuple, fields, replace
@@ -409,8 +410,12 @@ def test_events_add_up_one_by_one() -> None:
         ({"current_bits": 33}, "chip: current_bits=33 is out of range: 2..28"),
         ({"weight_bits": 17}, "chip: weight_bits=17 is out of range: 2..16"),
         ({"clock_hz": 0.0}, "chip: clock_hz=0.0 is out of range: 0.001..1000000000000.0"),
-        ({"wraps": "yes"}, "chip: wraps=yes is out of range: False..True"),
-        ({"current_bits": 8.5}, "chip: current_bits=8.5 is not a whole number"),
+        ({"wraps": "yes"}, "chip: wraps=yes found, true or false needed"),
+        ({"wraps": 1}, "chip: wraps=1 found, true or false needed"),
+        ({"lanes": True}, "chip: lanes=True found, a whole number needed"),
+        ({"current_bits": 8.0}, "chip: current_bits=8.0 found, a whole number needed"),
+        ({"clock_hz": True}, "chip: clock_hz=True found, a number needed"),
+        ({"clock_hz": math.nan}, "chip: clock_hz=nan is out of range: 0.001..1000000000000.0"),
         (
             {"weight_bits": 9, "weight_shift": 8},
             "chip: weight_bits=9 and weight_shift=8 are out of range: 16 in sum at most",

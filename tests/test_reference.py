@@ -172,12 +172,12 @@ def test_the_floor_of_the_force_leaves_a_plateau_below_rest() -> None:
     assert (abs(floats[0, -1] - 128) < 1e-6).all()
 
 
-def test_long_runs_use_a_compiler_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    drives = np.zeros((1, 10, 2), np.int32)
-    for least, target in ((21, "numpy"), (20, "auto")):
-        monkeypatch.setattr(reference, "COMPILE_FROM", least)
-        reference.Simulation(lone(128, 200, 128, 1, 1), drives)
-        assert brian2.prefs.codegen.target == target
+def test_long_runs_use_a_compiler_where_there_is_one() -> None:
+    usual = brian2.prefs.codegen.target
+    for steps, target in ((reference.COMPILE_FROM - 1, "numpy"), (reference.COMPILE_FROM, "auto")):
+        with reference.code_generation(steps):
+            assert brian2.prefs.codegen.target == target
+        assert brian2.prefs.codegen.target == usual
 
 
 @pytest.mark.parametrize(

@@ -34,15 +34,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         args.function(args)
     except (ValueError, OSError, ImportError, ControllerError, gym.error.Error) as error:
-        print(f"neurobot {args.command}: {error}", file=sys.stderr)
+        sentence = " ".join(str(error).split("\n"))
+        print(f"neurobot {args.command}: {sentence}", file=sys.stderr)
         return 2
     except BrokenExecutor as error:
         print(f"neurobot {args.command}: a worker process died: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        kept = "nothing is kept without --out DIR"
-        if getattr(args, "out", None):
-            kept = f"what is done stays in {args.out}; the same command goes on from there"
-        print(f"neurobot {args.command}: interrupted; {kept}", file=sys.stderr)
+        kept = ""
+        if args.command == "evaluate":
+            kept = "; nothing is kept without --out DIR"
+            if args.out:
+                kept = f"; what is done stays in {args.out}; the same command goes on from there"
+        print(f"neurobot {args.command}: interrupted{kept}", file=sys.stderr)
         return INTERRUPTED
     return 0

@@ -1,6 +1,7 @@
 """`neurobot chip`: the data sheet of a configured chip; its memories to files, and back."""
 
 import argparse
+import math
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from rich.markup import escape
 from neurobot.cli import sheet
 from neurobot.cli.terminal import print_json, progress_bar
 from neurobot.controllers import make_controller
+from neurobot.controllers.poppins import PoppinsController
 from neurobot.events import Events
 from neurobot.hardware.datasheet import plain, silicon
 from neurobot.hardware.loihi import check
@@ -25,7 +27,7 @@ def add_command(commands: Any) -> None:
     """Declare the command, its options and what it can do besides."""
     options = commands.add_parser("chip", help="data sheet, and export and import of memories")
     options.set_defaults(function=run_sheet)
-    add_network_options(options)
+    add_network_options(options, keep=False)
     add = options.add_argument
     add("--episodes", type=int, default=5, metavar="N", help="to measure (default: %(default)s)")
     add("--seed", type=int, default=0, metavar="N", help="of the first episode (default: 0)")
@@ -35,20 +37,28 @@ def add_command(commands: Any) -> None:
     export = actions.add_parser("export", help="write memory images and tables")
     export.set_defaults(function=run_export)
     export.add_argument("folder", metavar="DIR")
-    add_network_options(export)
+    add_network_options(export, keep=True)
     read = actions.add_parser("import", help="read and check memory images and tables")
     read.set_defaults(function=run_import)
     read.add_argument("folder", metavar="DIR")
-    read.add_argument("--json", action="store_true", help="print one JSON object")
+    read.add_argument(
+        "--json", action="store_true", default=argparse.SUPPRESS, help="print one JSON object"
+    )
 
 
-def add_network_options(options: argparse.ArgumentParser) -> None:
-    """Declare what tells which network is meant."""
-    add = options.add_argument
-    add("--controller", default="poppins", metavar="NAME",
-        help="with options of the chip: 'poppins?lanes=4' (default: poppins)")  # fmt: skip
-    add("--env", default=ENVS[0], metavar="ID", help=f"{' or '.join(ENVS)} (default: the first)")
-    add("--scenario", default="forest", metavar="NAME", help="default: %(default)s")
+def add_network_options(options: argparse.ArgumentParser, keep: bool) -> None:
+    """Declare what tells which network is meant; keep: what was said before ACTION holds."""
+    for name, metavar, default, text in (
+        ("--controller", "NAME", "poppins", "with options of the chip: 'poppins?lanes=4'"),
+        ("--env", "ID", ENVS[0], " or ".join(ENVS)),
+        ("--scenario", "NAME", "forest", "generator or world file"),
+    ):
+        options.add_argument(
+            name,
+            metavar=metavar,
+            default=argparse.SUPPRESS if keep else default,
+            help=f"{text} (default: {default})",
+        )
 
 
 def find_network(args: argparse.Namespace) -> Poppins:
@@ -56,14 +66,15 @@ def find_network(args: argparse.Namespace) -> Poppins:
     env = open_env(args.env, args.scenario, ())
     controller = make_controller(args.controller)
     attach(controller, env)
-    if not hasattr(controller, "brain_for"):
+    if not isinstance(controller, PoppinsController):
         raise ValueError(f"controller {args.controller!r}: no chip of ours in it; known: poppins")
-    network: Poppins = controller.brain_for(env.unwrapped.has_goal).network
-    return network
+    return controller.brain_for(env.unwrapped.has_goal).network
 
 
 def run_sheet(args: argparse.Namespace) -> None:
     """Run `neurobot chip`."""
+    if args.rate is not None and not 0 < args.rate < math.inf:
+        raise ValueError(f"rate={args.rate} must be above 0")
     network = find_network(args)
     with progress_bar("episodes", not args.json) as progress:
         records = evaluate(
@@ -92,9 +103,9 @@ def run_sheet(args: argparse.Namespace) -> None:
 
 def run_export(args: argparse.Namespace) -> None:
     """Run `neurobot chip export`."""
-    folder = Path(args.folder)
-    write_network(find_network(args), folder)
-    print(f"Written to {folder}: {', '.join(sorted(path.name for path in folder.iterdir()))}")
+    names = write_network(find_network(args), Path(args.folder))
+    text = f"Written to {args.folder}: {', '.join(names)}"
+    Console(highlight=False).print(text, markup=False)
 
 
 def run_import(args: argparse.Namespace) -> None:
@@ -110,5 +121,5 @@ def run_import(args: argparse.Namespace) -> None:
         f"[bold]{escape(args.folder)}[/]: populations of {len(network.first)} and "
         f"{len(network.second)} neurons; images and tables agree\n"
     )
-    console.print(sheet.section_table("Silicon", rows))
+    console.print(sheet.section_table("Silicon", rows, "used .. held"))
     console.print("Chip: " + ", ".join(f"{name} {value}" for name, value in chip.items()))

@@ -120,7 +120,7 @@ def run(args: argparse.Namespace) -> None:
 
 # Heading and cell of each column.
 COLUMNS: dict[str, Callable[[Row], str]] = {
-    "controller": lambda row: str(row["controller"]),
+    "controller": lambda row: escape(row["controller"]),
     "succ.\n%": lambda row: percent(row["success_rate"]),
     "95 %\nint.": lambda row: f"{100 * row['success_low']:.0f}-{100 * row['success_high']:.0f}",
     "coll.\n%": lambda row: percent(row["collision_rate"]),
@@ -144,7 +144,8 @@ def make_table(rows: Sequence[Row]) -> Table:
         if heading != "SPL" or rows[0]["spl"] is not None
     }
     for heading in columns:
-        table.add_column(heading, justify="left" if heading == "controller" else "right")
+        side: Any = "left" if heading == "controller" else "right"
+        table.add_column(heading, justify=side, overflow="fold")
     for row in rows:
         table.add_row(*(cell(row) for cell in columns.values()))
     return table

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-from neurobot.cli.terminal import prefixed
+from neurobot.cli.terminal import make_table, prefixed
 from neurobot.cost import COST_TABLES
 from neurobot.hardware.loihi import Check
 
@@ -32,17 +32,9 @@ def spread(row: Row) -> str:
     return f"{number(row['low'], row['unit'])} .. {number(row['high'], row['unit'])}"
 
 
-def make_table(title: str, *headings: str) -> Table:
-    """Make a table whose first column is text."""
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, padding=0, pad_edge=False)
-    for k, heading in enumerate(headings):
-        table.add_column(heading, justify="right" if k else "left")
-    return table
-
-
-def section_table(title: str, rows: Sequence[Row]) -> Table:
+def section_table(title: str, rows: Sequence[Row], ends: str = "range") -> Table:
     """Lay one section out, a figure a line."""
-    table = make_table(title, "", "nominal", "range", "known")
+    table = make_table("", "nominal", ends, "known", title=title)
     for row in rows:
         table.add_row(row["name"], number(row["value"], row["unit"]), spread(row), row["evidence"])
     return table
@@ -50,7 +42,7 @@ def section_table(title: str, rows: Sequence[Row]) -> Table:
 
 def energy_table(figures: Sequence[Row]) -> Table:
     """Lay the cost tables out side by side."""
-    table = make_table("Energy and power, by cost table", "", *COST_TABLES)
+    table = make_table("", *COST_TABLES, title="Energy and power, by cost table")
     by_place = {(row["name"], row["section"]): row for row in figures}
     sections = [f"energy, {name}" for name in COST_TABLES]
     names = dict.fromkeys(row["name"] for row in figures if row["section"] in sections)
@@ -70,7 +62,7 @@ def priced(row: Row) -> str:
 def workloads_table(figures: Sequence[Row]) -> Table:
     """Lay out what a silent, the measured and a constantly firing network take."""
     names = ("silent", "measured", "all fire")
-    table = make_table("From silence to every neuron firing at every tick", "", *names)
+    table = make_table("", *names, title="From silence to every neuron firing at every tick")
     by_place = {(row["name"], row["section"]): row for row in figures}
     for name in dict.fromkeys(n for n, section in by_place if section == "workload, measured"):
         rows = [by_place[name, f"workload, {case}"] for case in names]
@@ -80,7 +72,8 @@ def workloads_table(figures: Sequence[Row]) -> Table:
 
 def peers_table(peers: Sequence[Row]) -> Table:
     """Lay the comparable chips out."""
-    table = make_table("Comparable chips", "", "node", "neurons", "synapses", "pJ/SOP", "known")
+    headings = ("node", "neurons", "synapses", "pJ/SOP", "known")
+    table = make_table("", *headings, title="Comparable chips")
     for peer in peers:
         table.add_row(
             peer["chip"],
@@ -95,8 +88,8 @@ def peers_table(peers: Sequence[Row]) -> Table:
 def checks_table(checks: Sequence[Check]) -> Table:
     """Lay out our energies of the known cases, and those of the tool that they are known from."""
     table = make_table(
-        "Check: our counts with Loihi's prices against SANA-FE, uJ",
         "case", "", "synapse", "soma", "network", "total",
+        title="Check: our counts with Loihi's prices against SANA-FE, uJ",
     )  # fmt: skip
     for check in checks:
         known = {"ours": check.modelled, "recorded": check.recorded, "run now": check.simulated}
@@ -109,18 +102,19 @@ def checks_table(checks: Sequence[Check]) -> Table:
 def show(console: Console, title: str, document: Row, checks: Sequence[Check]) -> None:
     """Print the whole sheet."""
     figures = document["figures"]
-    console.print(f"[bold]{title}[/]: {document['decisions']} decisions\n")
-    for section in ("silicon", "timing"):
+    console.print(f"[bold]{escape(title)}[/]: {document['decisions']} decisions\n")
+    for section, ends in (("silicon", "used .. held"), ("timing", "range")):
         rows = [row for row in figures if row["section"] == section]
-        console.print(section_table(section.capitalize(), rows))
+        console.print(section_table(section.capitalize(), rows, ends))
     console.print(energy_table(figures))
     console.print(workloads_table(figures))
     console.print(peers_table(document["comparison"]))
     console.print(checks_table(checks))
     console.print(
         "Everything but published figures is modelled. (p)ublished: by a paper or tool; (d)erived: "
-        "from such figures by a stated rule; (a)ssumed. Ranges are what the unknowns allow: "
-        "`neurobot.hardware.datasheet` and `neurobot.cost` say how. --json prints notes and "
-        "sources too.",
+        "from such figures by a stated rule; (a)ssumed. The published 13.2 pJ of POPPINS is "
+        "normalized, how is unknown. Ranges of timing and energy follow from what is unknown of "
+        "the schedule and of prices, as `neurobot.hardware.datasheet` and `neurobot.cost` say; "
+        "the clock is not varied. --json prints notes and sources too.",
         style="dim",
     )

@@ -7,17 +7,28 @@ from contextlib import contextmanager
 from math import floor, log10
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
 
 from neurobot import __version__
 
 
 def print_json(command: str, seed: int | None, rows: list[dict[str, Any]], **more: Any) -> None:
     """Print one object."""
-    print(
-        json.dumps({"command": command, "version": __version__, "seed": seed, **more, "rows": rows})
-    )
+    document = {"command": command, "version": __version__, "seed": seed, **more, "rows": rows}
+    print(json.dumps(document, allow_nan=False))
+
+
+def make_table(*headings: str, title: str = "") -> Table:
+    """Make a table whose first column is text."""
+    table = Table(box=SIMPLE_HEAD, padding=0, pad_edge=False)
+    if title:
+        table.title, table.title_justify = title, "left"
+    for k, heading in enumerate(headings):
+        table.add_column(heading, justify="right" if k else "left", overflow="fold")
+    return table
 
 
 PREFIXES = {6: "M", 3: "k", 0: "", -3: "m", -6: "u", -9: "n", -12: "p"}

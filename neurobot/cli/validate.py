@@ -5,12 +5,11 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
 from neurobot import __version__
-from neurobot.cli.terminal import percent, print_json, progress_bar
+from neurobot.cli.terminal import make_table, percent, print_json, progress_bar
 from neurobot.compiled import cores
 
 if TYPE_CHECKING:
@@ -44,14 +43,16 @@ def run(args: argparse.Namespace) -> None:
         found = validate(args.seed, args.windows, args.jobs, progress)
     result = found.to_json()
     document = {"command": "validate", "version": __version__, "seed": args.seed, **result}
-    (folder / "validation.json").write_text(json.dumps(document, indent=1) + "\n")
+    text = json.dumps(document, indent=1, allow_nan=False) + "\n"
+    (folder / "validation.json").write_text(text)
     pictures = found.draw(folder)
     if args.json:
         print_json("validate", args.seed, **result)
         return
     show(found, Console(highlight=False))
     names = ", ".join(path.name for path in pictures)
-    print(f"Written to {folder}: validation.json, {names}")
+    text = f"Written to {folder}: validation.json, {names}"
+    Console(highlight=False).print(text, markup=False)
 
 
 def show(found: "Validation", console: Console) -> None:
@@ -61,6 +62,7 @@ def show(found: "Validation", console: Console) -> None:
         f"{found.neuron_steps:,} neuron-steps (potential, current and spike of each)."
     )
     console.print(equality_table(found))
+    low, high = found.interval
     console.print(
         "[bold]2. Integers against the floats that they round:[/] the error of each rounding, "
         "added alone to the floats or taken alone from the chip. [bold]floor[/]: the force is "
@@ -69,24 +71,17 @@ def show(found: "Validation", console: Console) -> None:
     )
     console.print(budget_table(found))
     console.print(
-        f"[bold]3. Decisions of the robot's brain:[/] {found.windows} recorded sensor windows, "
-        f"{percent(found.agreement)} % decided as by the float reference, {percent(found.near)} % "
-        "so or one direction beside."
+        f"[bold]3. Decisions of the robot's brain:[/] {found.windows} sensor windows of recorded "
+        f"episodes, {percent(found.agreement)} % decided as by the float reference (95 % interval "
+        f"over episodes: {percent(low)} to {percent(high)}), {percent(found.near)} % so or one "
+        "direction beside."
     )
     console.print(tasks_table(found))
     console.print(
-        "Margin: by how much the winner's stimulus must fall for another decision, in units of "
-        "the stimulus register per tick: 1 is the least that the chip can be told."
+        "Margin: how many units less stimulus of the winner, at every tick of the window, change "
+        "the chip's decision. One unit is about 2 of the winner's up to 64 input spikes."
     )
     console.print(margins_table(found))
-
-
-def make_table(*headings: str) -> Table:
-    """Make a table whose first column is text."""
-    table = Table(box=SIMPLE_HEAD, padding=0, pad_edge=False)
-    for k, heading in enumerate(headings):
-        table.add_column(heading, justify="right" if k else "left")
-    return table
 
 
 def equality_table(found: "Validation") -> Table:
@@ -100,24 +95,27 @@ def equality_table(found: "Validation") -> Table:
 def budget_table(found: "Validation") -> Table:
     """Lay out the error budget."""
     table = make_table(
-        "model", "f-I\n/1000", "RMSE\nquiet", "RMSE\nspiking", "count\n%", "Victor-\nPurpura",
-        "rivals\n%", "decisions\n%",
+        "model", "f-I\nmean", "f-I\nmost", "RMSE\nquiet", "RMSE\nnetworks", "count\n%",
+        "Victor-\nPurpura", "rivals\n%", "deci-\nsions",
     )  # fmt: skip
     for line in found.budget.lines:
         table.add_row(
             line.variant,
-            f"{line.rate_error:.2f}",
-            f"{line.quiet_rmse:.2f}",
-            f"{line.driven_rmse:.1f}",
-            percent(line.count_error),
-            f"{line.spike_distance:.3f}",
+            f"{line.rate_error:.1f}",
+            f"{line.rate_error_most:.0f}",
+            f"{line.quiet_rmse:.1f}",
+            f"{line.driven_rmse:.0f}±{line.driven_rmse_sd:.0f}",
+            f"{100 * line.count_error:.0f}±{100 * line.count_error_sd:.0f}",
+            f"{line.spike_distance:.2f}±{line.spike_distance_sd:.2f}",
             percent(line.choices_agree),
             percent(line.decisions_agree),
         )
     table.caption = (
-        "f-I: spikes in 1000 ticks; RMSE: potential units, 0 to 255, of neurons below their "
-        "rheobase and of a spiking network; count and Victor-Purpura distance per spike: of that "
-        "network; rivals: same winner of two; decisions: same winner."
+        "f-I: spikes in 1000 ticks, mean over biases 0 to 20 and the largest at any bias; RMSE: "
+        "potential units, of neurons below their rheobase and of 24 random networks (mean, "
+        "standard deviation); count and Victor-Purpura distance per spike: of these networks; "
+        "rivals: same winner of two, %; decisions: same winner, %. Neurons alone have no synapse "
+        "and stay above 0: only the floor can act there."
     )
     table.caption_justify = "left"
     return table
@@ -139,9 +137,11 @@ def tasks_table(found: "Validation") -> Table:
 
 def margins_table(found: "Validation") -> Table:
     """Lay out the agreement of decisions by margin."""
+    from neurobot.validation.decisions import MOST
+
     table = make_table("margin", "windows", "differ", "same %")
     for row in found.margins:
-        name = f"{row['margin']} and more" if row is found.margins[-1] else str(row["margin"])
+        name = f"{row['margin']} and more" if row["margin"] == MOST else str(row["margin"])
         table.add_row(
             "nobody won" if row["margin"] == 0 else name,
             str(row["windows"]),

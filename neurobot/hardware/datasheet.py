@@ -7,7 +7,8 @@ computed figure is as well known as the weakest of what it is made of, and at be
 * timing, at the same clock and for the same ticks: low: as many lanes as a population has neurons;
   high: 2 cycles per synaptic event, as ODIN takes (github.com/ChFrenkel/ODIN), and a scheduler that
   scans every matrix entry at every tick;
-* energy: that of the prices, for the same counts and cycles.
+* energy: that of the prices, for the same counts and cycles; the tables' prices are those of the
+  default chip, `hardware.pricing` brings them to others.
 """
 
 from dataclasses import asdict, replace
@@ -19,6 +20,7 @@ from neurobot.cost import COST_TABLES, CostTable
 from neurobot.hardware.energy import energy, per_decision, per_operation, spend
 from neurobot.hardware.figures import Figure, Row, Spread
 from neurobot.hardware.peers import PEERS, Peer
+from neurobot.hardware.pricing import fit
 from neurobot.hardware.workload import Workload, everyone, extremes
 from neurobot.iqif import RANGES, SPIKE_LEVEL
 from neurobot.poppins import Chip, Poppins
@@ -54,10 +56,26 @@ NOTES = {
     "accumulation": "mean of the workload",
     "decay and membrane": "one after the other, not told apart",
     "membranes": "8 bits each: published",
-    "neuron constants": "rest, threshold, reset, two slopes, decay shift; high: and where the "
-    "slope changes",
-    "stimulus": "high: the tonic stimulus and that of input spikes apart",
+    "neuron constants": "rest, threshold, reset, two slopes, decay shift (images hold tau itself, "
+    "16 bits); high: and where the slope changes",
+    "stimulus": "high: the tonic stimulus and that of input spikes apart, as images hold them",
 }
+
+
+def bits_each(chip: Chip) -> dict[str, int]:
+    """Return what a neuron holds in each memory, in bits."""
+    return {
+        "currents": chip.current_bits,
+        "membranes": MEMBRANE_BITS,
+        "neuron constants": CONSTANTS_BITS,
+        "stimulus": chip.stimulus_bits,
+    }
+
+
+def held_bits(chip: Chip) -> int:
+    """Return the size of all memories of a chip."""
+    neurons, synapses = capacity(chip)
+    return chip.weight_bits * synapses + neurons * sum(bits_each(chip).values())
 
 
 def memories_bits(network: Poppins) -> dict[str, Spread]:
@@ -70,16 +88,16 @@ def memories_bits(network: Poppins) -> dict[str, Spread]:
         for name, used in matrices(network).items()
     }
     more = {"neuron constants": MEMBRANE_BITS, "stimulus": chip.stimulus_bits}
-    each = {
-        "currents": chip.current_bits,
-        "membranes": MEMBRANE_BITS,
-        "neuron constants": CONSTANTS_BITS,
-        "stimulus": chip.stimulus_bits,
-    }
     return weights | {
         name: np.array([held * bits, len(network) * bits, held * (bits + more.get(name, 0))])
-        for name, bits in each.items()
+        for name, bits in bits_each(chip).items()
     }
+
+
+def cost_tables(chip: Chip) -> dict[str, CostTable]:
+    """Return all cost tables, with prices for this chip."""
+    memory_factor = held_bits(chip) / held_bits(Chip())
+    return {name: fit(table, chip, memory_factor) for name, table in COST_TABLES.items()}
 
 
 def silicon(network: Poppins) -> list[Row]:
@@ -142,7 +160,7 @@ def timing(workload: Workload) -> list[Row]:
             for name, cycles in phases(workload).items()
         ),
         Row("tick", tick, "cycles"),
-        Row("ticks of a decision", np.array(workload.ticks_per_decision), "", "derived"),
+        Row("ticks of a decision", np.array(workload.ticks_per_decision), ""),
         Row("cycles of a decision", latency * clock_hz, ""),
         Row("latency", latency, "s"),
         Row("tick rate", clock_hz / tick, "1/s", note="at most"),
@@ -153,7 +171,7 @@ def timing(workload: Workload) -> list[Row]:
 def in_short(workload: Workload) -> list[Row]:
     """List what a workload takes by all cost tables."""
     rows = [Row("latency", latency_s(workload), "s")]
-    for table in COST_TABLES.values():
+    for table in cost_tables(workload.network.chip).values():
         busy = Row("power while deciding", spend(workload, table).total / workload.busy_s, "W")
         found = [per_decision(workload, table), busy, *per_operation(workload, table)]
         rows += [row._replace(name=f"{row.name}, {table.name}") for row in found]
@@ -168,7 +186,7 @@ def datasheet(workload: Workload, rate_hz: float) -> list[Figure]:
             "one decision after the other"
         )
     sections = {"silicon": silicon(workload.network), "timing": timing(workload)}
-    for table in COST_TABLES.values():
+    for table in cost_tables(workload.network.chip).values():
         sections[f"energy, {table.name}"] = energy(workload, table, rate_hz)
     for name, extreme in extremes(workload).items():
         sections[f"workload, {name}"] = in_short(extreme)
@@ -201,7 +219,8 @@ def modelled(workload: Workload, table: CostTable) -> list[Peer]:
 
 def comparison(workload: Workload) -> list[Peer]:
     """Return published chips, and this one by the cost tables that do not quote its own figure."""
-    bottom_up = [table for table in COST_TABLES.values() if "synaptic_ops" not in table.prices]
+    tables = cost_tables(workload.network.chip).values()
+    bottom_up = [table for table in tables if "synaptic_ops" not in table.prices]
     return [*PEERS, *(peer for table in bottom_up for peer in modelled(workload, table))]
 
 

@@ -92,8 +92,11 @@ def claim(folder: Path) -> None:
         )
 
 
-def write_images(network: Poppins, folder: Path) -> None:
-    """Write a chip's memories and their header into an empty folder, or over older images."""
+def write_images(network: Poppins, folder: Path) -> list[str]:
+    """Write a chip's memories and their header into an empty folder, or over older images.
+
+    Returns the names of the files.
+    """
     chip, sizes, words = network.chip, (len(network.first), len(network.second)), unload(network)
     files = {
         memory: memory.encode(words[memory.name]) for memory in list_memories(chip, sizes, words)
@@ -106,6 +109,7 @@ def write_images(network: Poppins, folder: Path) -> None:
     for memory, content in files.items():
         (folder / file_name(memory)).write_bytes(content)
     os.replace(folder / UNFINISHED, folder / HEADER)
+    return [HEADER, *map(file_name, files)]
 
 
 @contextmanager
@@ -235,10 +239,11 @@ def read_images(folder: Path) -> Poppins:
         return load(chip, words)
 
 
-def write_network(network: Poppins, folder: Path) -> None:
-    """Write memory images, and the tables of both populations as one network, into a folder."""
-    write_images(network, folder)
+def write_network(network: Poppins, folder: Path) -> list[str]:
+    """Write memory images, and the tables of both populations as one network; return the names."""
+    names = write_images(network, folder)
     write_tables(network.neurons, network.weights, folder)
+    return [*names, NEURONS, CONNECTIONS]
 
 
 def require_same(path: Path, name: str, found: Ints, wanted: Ints) -> None:

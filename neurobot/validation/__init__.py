@@ -4,6 +4,7 @@ Everything is seeded; the same seed and versions give the same numbers. Potentia
 units, 1/256 of the membrane's range; time is in ticks.
 """
 
+import gc
 import importlib.metadata
 import multiprocessing
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from neurobot.validation.decisions import (
     by_source,
     choose,
     differences,
+    interval,
 )
 from neurobot.validation.equality import Equality, check_equality
 from neurobot.validation.pictures import draw_budget, draw_curves, draw_decisions, draw_traces
@@ -29,6 +31,8 @@ from neurobot.validation.traces import Example, make_examples
 from neurobot.validation.variants import FLOAT
 from neurobot.validation.windows import SOURCES, record_windows
 
+# Brian2 collects garbage before every run: it need not look again at all that is loaded by now.
+gc.freeze()
 LIBRARIES = ("brian2", "elephant", "numba", "numpy")
 
 Task = Callable[[], Any]
@@ -70,6 +74,11 @@ class Validation:
         return float(sum(c.near.sum() for c in self.choices) / self.windows)
 
     @property
+    def interval(self) -> list[float]:
+        """95 % interval of that, by a bootstrap over whole episodes."""
+        return interval(self.choices, self.seed)
+
+    @property
     def tasks(self) -> list[dict[str, Any]]:
         """Agreement of decisions by task."""
         return by_source(self.choices)
@@ -89,6 +98,8 @@ class Validation:
             "agreement_or_neighbour": self.near,
             "rows": [asdict(row) for row in self.equality],
             "budget": [asdict(line) for line in self.budget.lines],
+            "interval": self.interval,
+            "episodes": sum(len(set(c.windows.episodes.tolist())) for c in self.choices),
             "by_source": self.tasks,
             "by_margin": self.margins,
             "differences": differences(self.choices),
@@ -133,7 +144,7 @@ def run_all(tasks: list[Task], jobs: int, progress: Progress) -> list[Any]:
 
 
 def validate(
-    seed: int = 0, windows: int = 1200, jobs: int = 1, progress: Progress | None = None
+    seed: int, windows: int, jobs: int = 1, progress: Progress | None = None
 ) -> Validation:
     """Compare the chip with both of its references; the result does not depend on `jobs`.
 

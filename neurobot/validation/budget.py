@@ -20,7 +20,7 @@ except ModuleNotFoundError as missing:
 
 from neurobot.decode import winner
 from neurobot.fixed import Ints
-from neurobot.iqif import Trace, trace
+from neurobot.iqif import Trace
 from neurobot.poppins import Poppins
 from neurobot.reference import Run
 from neurobot.validation.variants import (
@@ -30,12 +30,14 @@ from neurobot.validation.variants import (
     make_neurons,
     published_neurons,
     random_network,
+    run_chip,
 )
 
-BIASES = np.arange(0, 256)  # none below 0 makes a neuron at rest spike
+CURVE_BIASES = np.arange(0, 256)  # none below 0 makes a neuron at rest spike
+NEAR = 21  # biases 0..20, around the rheobases
 CURVE_TICKS = 1000
 QUIET_TICKS, HOLD_TICKS = 1000, 20
-COUPLED, COUPLED_FAN_IN, COUPLED_TICKS, COUPLED_COPIES = 32, 4, 300, 2
+NETWORKS, NETWORK_SIZE, NETWORK_FAN_IN, NETWORK_TICKS = 24, 6, 3, 300  # size per population
 SHIFT_TICKS = 10  # a spike moved by so much counts like one added and one removed
 RIVALS_TICKS, RIVALS_SETTLED = 1000, 200
 RIVAL_WEIGHTS, RIVAL_TAUS, RIVAL_BIASES = (-16, -24, -32, -64), (8, 16, 32), range(10, 20)
@@ -46,11 +48,16 @@ class Line:
     """How far one variant is from the chip, by every measure."""
 
     variant: str
-    rate_error: float = 0.0  # mean |difference| of an f-I curve, spikes in 1000 ticks
+    rate_error: float = 0.0  # mean |difference| of f-I curves at biases 0..20, spikes in 1000 ticks
+    rate_error_most: float = 0.0  # the largest at any bias
     quiet_rmse: float = 0.0  # potential units, without spikes
-    driven_rmse: float = 0.0  # potential units, in the coupled populations
-    count_error: float = 0.0  # |difference| of the spikes of a neuron there, share of its spikes
-    spike_distance: float = 0.0  # Victor-Purpura there, per spike of the chip
+    # Of random networks, the mean and the standard deviation over them:
+    driven_rmse: float = 0.0  # potential units
+    driven_rmse_sd: float = 0.0
+    count_error: float = 0.0  # |difference| of a neuron's spikes, share of all spikes
+    count_error_sd: float = 0.0
+    spike_distance: float = 0.0  # Victor-Purpura, per spike of the chip
+    spike_distance_sd: float = 0.0
     choices_agree: float = 0.0  # of two rivals, the same winner
     decisions_agree: float = 0.0  # of the robot's windows, the same winner
 
@@ -63,16 +70,10 @@ class Budget:
     curves: dict[str, NDArray[Any]]  # (sets, biases) spikes, of the chip and of each variant
 
 
-def run_chip(network: Poppins, drives: Ints) -> Trace:
-    """Our kernels on copies (W, T, N), as one trace of such arrays."""
-    runs = [trace(network.silicon, np.ascontiguousarray(drive, np.int32)) for drive in drives]
-    return Trace(*(np.stack([getattr(run, name) for run in runs]) for name in vars(runs[0])))
-
-
-def rmse(chip: Trace, other: Run) -> float:
-    """Root of the mean squared difference of two potentials, each as its byte can show it."""
+def squared(chip: Trace, other: Run) -> NDArray[Any]:
+    """Squared difference of two potentials, each as its byte can show it."""
     assert other.potential is not None
-    return float(np.sqrt(np.mean((chip.potential - np.clip(other.potential, 0, 255)) ** 2)))
+    return np.asarray((chip.potential - np.clip(other.potential, 0, 255)) ** 2)
 
 
 def spike_distance(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
@@ -87,8 +88,8 @@ def spike_distance(a: NDArray[np.bool_], b: NDArray[np.bool_]) -> float:
 
 def curve_drives() -> Ints:
     """Every bias for every published set, (biases, T, sets)."""
-    shape = (len(BIASES), CURVE_TICKS, len(PUBLISHED))
-    return np.broadcast_to(BIASES[:, None, None], shape).astype(np.int32)
+    shape = (len(CURVE_BIASES), CURVE_TICKS, len(PUBLISHED))
+    return np.broadcast_to(CURVE_BIASES[:, None, None], shape).astype(np.int32)
 
 
 def quiet_drives(rng: np.random.Generator, network: Poppins) -> Ints:
@@ -122,42 +123,50 @@ def choices(spikes: NDArray[np.bool_]) -> Ints:
     return np.array([[winner(pair) for pair in row] for row in pairs], np.int32)
 
 
-def spread_spikes(line: Line, chip: Trace, other: Run) -> None:
-    """Compare the spike trains of the coupled populations, (W, T, N)."""
-    ours, theirs = (
-        run.spikes.transpose(0, 2, 1).reshape(-1, COUPLED_TICKS) for run in (chip, other)
-    )
-    counts = ours.sum(axis=1)
-    line.count_error = float(np.abs(theirs.sum(axis=1) - counts).sum() / counts.sum())
-    distances = [spike_distance(a, b) for a, b in zip(ours, theirs, strict=True)]
-    line.spike_distance = float(np.sum(distances) / counts.sum())
+def by_network(values: NDArray[Any]) -> NDArray[Any]:
+    """Split the last axis, neurons of both populations, by network: (..., NETWORKS, neurons)."""
+    halves = values.reshape(*values.shape[:-1], 2, NETWORKS, NETWORK_SIZE)
+    return np.concatenate([halves[..., 0, :, :], halves[..., 1, :, :]], axis=-1)
+
+
+def compare_networks(line: Line, chip: Trace, other: Run) -> None:
+    """Fill in what random networks show, (1, T, N): potentials, spike counts, spike times."""
+    counts, theirs = (run.spikes[0].sum(axis=0) for run in (chip, other))
+    pairs = zip(chip.spikes[0].T, other.spikes[0].T, strict=True)
+    distances = np.array([spike_distance(a, b) for a, b in pairs])
+    spikes = by_network(counts).sum(axis=-1)
+    found = {
+        "driven_rmse": np.sqrt(by_network(squared(chip, other)[0].mean(axis=0)).mean(axis=-1)),
+        "count_error": by_network(np.abs(theirs - counts)).sum(axis=-1) / spikes,
+        "spike_distance": by_network(distances).sum(axis=-1) / spikes,
+    }
+    for name, values in found.items():
+        setattr(line, name, float(values.mean()))
+        setattr(line, f"{name}_sd", float(values.std(ddof=1)))
 
 
 def measure_budget(seed: int) -> Budget:
     """Run every protocol in every variant; the decisions are filled in by their own module."""
     rng = np.random.default_rng([seed, 1])
     single, (pairs, biases) = published_neurons(), rivals()
-    coupled = random_network(rng, COUPLED, COUPLED_FAN_IN, least_slope=1)
-    drives = {
-        "curve": curve_drives(),
-        "quiet": quiet_drives(rng, single),
-        "coupled": rng.integers(-20, 40, (COUPLED_COPIES, COUPLED_TICKS, len(coupled)), np.int32),
-    }
-    curve = run_chip(single, drives["curve"]).spikes.sum(axis=1)
-    quiet = run_chip(single, drives["quiet"])
-    driven = run_chip(coupled, drives["coupled"])
-    chosen = choices(run_chip(pairs, biases).spikes)
-    budget = Budget([], {"chip": curve.T})
+    size = NETWORKS * NETWORK_SIZE
+    networks = random_network(rng, size, NETWORK_FAN_IN, least_slope=1, parts=NETWORKS)
+    driven = rng.integers(-20, 40, (1, NETWORK_TICKS, len(networks)), np.int32)
+    quiet = quiet_drives(rng, single)
+    chip_curve = run_chip(single, curve_drives()).spikes.sum(axis=1)
+    chip_quiet, chip_driven = run_chip(single, quiet), run_chip(networks, driven)
+    chip_choices = choices(run_chip(pairs, biases).spikes)
+    budget = Budget([], {"chip": chip_curve.T})
     for name, model in VARIANTS.items():
-        line = Line(name)
-        counts = model(single, drives["curve"]).spikes.sum(axis=1)
-        line.rate_error = float(np.abs(counts - curve).mean())
-        still = model(single, drives["quiet"], states=True)
-        line.quiet_rmse = rmse(quiet, still)
-        other = model(coupled, drives["coupled"], states=True)
-        line.driven_rmse = rmse(driven, other)
-        spread_spikes(line, driven, other)
-        line.choices_agree = float((choices(model(pairs, biases).spikes) == chosen).mean())
+        curve = model(single, curve_drives()).spikes.sum(axis=1)
+        budget.curves[name] = curve.T
+        errors = np.abs(curve - chip_curve)
+        line = Line(name, float(errors[:NEAR].mean()), float(errors.max()))
+        line.quiet_rmse = float(
+            np.sqrt(squared(chip_quiet, model(single, quiet, states=True)).mean())
+        )
+        compare_networks(line, chip_driven, model(networks, driven, states=True))
+        same = choices(model(pairs, biases).spikes) == chip_choices
+        line.choices_agree = float(same.mean())
         budget.lines.append(line)
-        budget.curves[name] = counts.T
     return budget

@@ -4,16 +4,17 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy.stats
 from numpy.typing import NDArray
 
 from neurobot.decode import NO_WINNER
 from neurobot.fixed import Ints
 from neurobot.iqif import trace
-from neurobot.validation.budget import run_chip
-from neurobot.validation.variants import FLOAT, VARIANTS
+from neurobot.validation.variants import FLOAT, VARIANTS, run_chip
 from neurobot.validation.windows import Windows
 
 MOST = 8  # units; larger margins are counted together
+RESAMPLES = 2000
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Choices:
 def margins(windows: Windows, chosen: Ints) -> Ints:
     """How much less stimulus of the winning neuron changes the chip's decision, (W,).
 
-    In potential units per tick, the least that the chip can be told; 0 where nobody won.
+    In potential units, taken from every tick of the window; 0 where nobody won.
     """
     found = np.zeros(len(windows), np.int32)
     silicon = windows.network.silicon
@@ -114,6 +115,24 @@ def differences(choices: list[Choices]) -> list[dict[str, Any]]:
         for c in choices
         for w in np.flatnonzero(~c.agree(FLOAT))
     ]
+
+
+def interval(choices: list[Choices], seed: int) -> list[float]:
+    """95 % interval of the agreement with the floats, by a bootstrap over whole episodes."""
+    agree, count = [], []
+    for c in choices:
+        agree.append(np.bincount(c.windows.episodes, c.agree(FLOAT)))
+        count.append(np.bincount(c.windows.episodes))
+    found = scipy.stats.bootstrap(
+        (np.concatenate(agree), np.concatenate(count)),
+        lambda agreed, windows: agreed.sum() / windows.sum(),
+        paired=True,
+        vectorized=False,
+        n_resamples=RESAMPLES,
+        method="percentile",
+        rng=seed,
+    )
+    return [float(end) for end in found.confidence_interval]
 
 
 def agreement(choices: list[Choices], variant: str) -> float:

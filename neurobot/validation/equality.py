@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from neurobot.fixed import Ints
-from neurobot.iqif import trace
 from neurobot.poppins import Poppins
 from neurobot.reference import exact
 from neurobot.validation.variants import (
@@ -14,6 +13,7 @@ from neurobot.validation.variants import (
     make_neurons,
     published_neurons,
     random_network,
+    run_chip,
 )
 from neurobot.validation.windows import Windows
 
@@ -49,9 +49,9 @@ class Equality:
 def compare(case: str, network: Poppins, drives: Ints) -> Equality:
     """Run copies of a network on drives (W, T, N) both ways."""
     theirs = exact(network, drives)
-    ours = [trace(network.silicon, np.ascontiguousarray(drive, np.int32)) for drive in drives]
+    ours = run_chip(network, drives)
     differ = {
-        f"{name}_differ": int((np.stack([getattr(run, name) for run in ours]) != values).sum())
+        f"{name}_differ": int((getattr(ours, name) != values).sum())
         for name, values in vars(theirs).items()
     }
     return Equality(case, drives.size, int(theirs.spikes.sum()), **differ)

@@ -12,7 +12,7 @@ except ModuleNotFoundError as missing:
         "drawing figures needs matplotlib: pip install 'neurobot[plot]'"
     ) from missing
 
-from neurobot.validation.budget import BIASES, Budget
+from neurobot.validation.budget import CURVE_BIASES, NEAR, Budget
 from neurobot.validation.decisions import MOST, Choices, by_margin, by_source
 from neurobot.validation.traces import CHIP, Example
 from neurobot.validation.variants import FLOAT, PUBLISHED, QUADRATIC
@@ -24,9 +24,9 @@ STYLES = {
     QUADRATIC: {"color": "#009E73", "linewidth": 1.0, "linestyle": ":"},
 }
 MEASURES = {
-    "rate_error": "f-I curve: error,\nspikes in 1000 ticks",
+    "rate_error": "f-I, biases 0..20: error,\nspikes in 1000 ticks",
     "quiet_rmse": "potential, no spikes:\nRMSE, units",
-    "driven_rmse": "potential, spiking network:\nRMSE, units",
+    "driven_rmse": "potential, networks:\nRMSE, units",
     "count_error": "spike count:\nerror, share",
     "spike_distance": "spike times: Victor-Purpura\ndistance per spike",
     "choices_agree": "two rivals:\nsame winner, share",
@@ -49,8 +49,8 @@ def draw_curves(budget: Budget, path: Path) -> Path:
     ):
         near = axes.inset_axes((0.46, 0.08, 0.5, 0.45))
         for model, style in STYLES.items():
-            axes.plot(BIASES, budget.curves[model][k], label=model, **style)
-            near.plot(BIASES[:21], budget.curves[model][k][:21], **style)
+            axes.plot(CURVE_BIASES, budget.curves[model][k], label=model, **style)
+            near.plot(CURVE_BIASES[:NEAR], budget.curves[model][k][:NEAR], **style)
         near.tick_params(labelsize=7)
         axes.set_title(f"{name} (R, T, Z, A, B = {', '.join(map(str, cell))})", fontsize=9)
         axes.set_xlabel("bias, units per tick")
@@ -84,14 +84,16 @@ def draw_budget(budget: Budget, path: Path) -> Path:
     for axes, (measure, title) in zip(rows, MEASURES.items(), strict=True):
         values = [getattr(line, measure) for line in budget.lines]
         colours = [STYLES[name]["color"] if name in STYLES else "#999999" for name in names]
-        bars = axes.barh(names, values, color=colours)
+        spread = [getattr(line, f"{measure}_sd", 0.0) for line in budget.lines]
+        bars = axes.barh(names, values, xerr=spread, color=colours, ecolor="black")
         axes.bar_label(bars, [f"{value:.3g}" for value in values], fontsize=7, padding=2)
-        axes.set_xlim(0, 1.35 * max(*values, 1e-9))
+        axes.set_xlim(0, 1.45 * max(*np.add(values, spread), 1e-9))
         axes.set_title(title, fontsize=8)
         axes.tick_params(labelsize=8)
     rows[0].invert_yaxis()
     figure.suptitle(
-        "Error budget against the chip: one rounding added to the floats, or taken from the chip"
+        "Error budget against the chip: one rounding added to the floats, or taken from the chip "
+        "(lines: standard deviation over networks)"
     )
     return save(figure, path)
 

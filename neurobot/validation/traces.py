@@ -9,9 +9,16 @@ from numpy.typing import NDArray
 from neurobot.iqif import Trace
 from neurobot.poppins import Poppins
 from neurobot.reference import Run
-from neurobot.validation.budget import quiet_drives, run_chip
+from neurobot.validation.budget import quiet_drives
 from neurobot.validation.equality import synapses
-from neurobot.validation.variants import FLOAT, PUBLISHED, QUADRATIC, VARIANTS, published_neurons
+from neurobot.validation.variants import (
+    FLOAT,
+    PUBLISHED,
+    QUADRATIC,
+    VARIANTS,
+    published_neurons,
+    run_chip,
+)
 
 CHIP = "chip"
 BIAS, TICKS = 10, 60

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurobot.iqif import Neurons
+from neurobot.fixed import Ints
+from neurobot.iqif import Neurons, Trace, trace
 from neurobot.poppins import Chip, Poppins, Population
 from neurobot.reference import FLOATS, INTEGERS, Rules, Run, approximated
 
@@ -76,18 +77,28 @@ def published_neurons() -> Poppins:
 
 
 def random_network(
-    rng: np.random.Generator, size: int, fan_in: int, least_slope: int = 0
+    rng: np.random.Generator, size: int, fan_in: int, least_slope: int = 0, parts: int = 1
 ) -> Poppins:
     """Two coupled populations of any neurons: all slopes, time constants, resets beyond threshold.
 
     size: neurons per population; fan_in: mean number of inputs that a neuron has from each;
-    least_slope: of the force below the branch, in eighths; 0 leaves floats without a clamp adrift.
+    least_slope: of the force below the branch, in eighths; 0 leaves floats without a clamp adrift;
+    parts: as many networks side by side, neuron j of both populations in part j // (size // parts).
     """
-    rest, reset, threshold = np.sort(rng.integers(0, 256, (3, 2 * size)), axis=0)
+    rest, reset, threshold = np.sort(rng.integers(1, 256, (3, 2 * size)), axis=0)
     swap = rng.random(2 * size) < 0.1
     reset, threshold = np.where(swap, threshold, reset), np.where(swap, reset, threshold)
+    rest = np.minimum(rest, threshold - 1)
     slopes = rng.integers(least_slope, 9, 2 * size), rng.integers(1, 9, 2 * size)
     tau = rng.choice([0, 1, 2, 4, 8, 16, 20, 64, 128], 2 * size)
-    present = rng.random((2 * size, 2 * size)) < fan_in / size
+    part = np.arange(2 * size) % size // (size // parts)
+    present = rng.random((2 * size, 2 * size)) < fan_in / (size // parts)
+    present &= part[:, None] == part[None, :]
     weights = rng.integers(-128, 128, present.shape) * present
     return make_network(Neurons(rest, threshold, reset, *slopes, tau), weights, size)
+
+
+def run_chip(network: Poppins, drives: Ints) -> Trace:
+    """Our kernels on copies (W, T, N), as one trace of such arrays."""
+    runs = [trace(network.silicon, np.ascontiguousarray(drive, np.int32)) for drive in drives]
+    return Trace(*(np.stack([getattr(run, name) for run in runs]) for name in vars(runs[0])))

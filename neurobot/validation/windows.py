@@ -22,7 +22,7 @@ SOURCES = (
     ("neurobot/Navigation-v0", "forest"),
     ("neurobot/Navigation-v0", "barn"),
 )
-EPISODES = 3  # of each source, at least
+EPISODES = 10  # of each source, at least
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ class Windows:
     motors: NDArray[Any]  # (V,) positions of the neurons that vote
     drivers: NDArray[Any]  # (V,) positions of the neurons that drive them
     angles_rad: NDArray[np.float64]  # (V,) where the votes point; nan: spinning on the spot
+    episodes: NDArray[Any]  # (W,) which episode each is from
     trains: NDArray[np.bool_]  # (W, T, N)
 
     def __len__(self) -> int:
@@ -75,15 +76,23 @@ def record_windows(env_id: str, scenario: str, count: int, seed: int) -> Windows
     env = gym.make(env_id, scenario=scenario, disable_env_checker=True)
     recorder = Recorder()
     attach(recorder, env)
-    episode = 0
-    while episode < EPISODES or len(recorder.kept) < count:
-        run_episode(env, recorder, seed + episode)
-        episode += 1
+    ends: list[int] = []
+    while len(ends) < EPISODES or len(recorder.kept) < count:
+        run_episode(env, recorder, seed + len(ends))
+        ends.append(len(recorder.kept))
     env.close()
     chosen = np.linspace(0, len(recorder.kept) - 1, count).round().astype(int)
     brain = recorder.brain
     angles = np.full(len(brain.voters), np.nan)
     angles[: len(brain.angles)] = brain.angles
     drivers = np.arange(veto.PREMOTOR, veto.MOTOR)
-    trains = np.stack([recorder.kept[i] for i in chosen])
-    return Windows(env_id, scenario, brain.network, brain.voters, drivers, angles, trains)
+    return Windows(
+        env_id,
+        scenario,
+        brain.network,
+        brain.voters,
+        drivers,
+        angles,
+        np.searchsorted(ends, chosen, side="right"),
+        np.stack([recorder.kept[i] for i in chosen]),
+    )
