@@ -170,6 +170,16 @@ def test_the_command_writes_a_document_and_figures(
     assert set(pictures.values()) == {b"\x89PNG\r\n\x1a\n"}
 
 
+def test_the_command_fails_where_integers_differ(
+    found: Validation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [replace(found.equality[0], spikes_differ=1), *found.equality[1:]]
+    monkeypatch.setattr(
+        "neurobot.validation.validate", lambda *asked: replace(found, equality=rows)
+    )
+    assert main(["validate", "--json", "--out", str(tmp_path)]) == 1
+
+
 def test_the_result_depends_on_the_seed_only(found: Validation, smaller: Any) -> None:
     windows = [record_windows(*SOURCES[0], 3, seed) for seed in (3, 4)]
     same, other = (equality.compare("", w.network, w.drives).spikes for w in windows)

@@ -32,7 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; what a user can get wrong ends in one sentence and status 2."""
     args = parser().parse_args(arguments)
     try:
-        args.function(args)
+        status: int | None = args.function(args)
     except (ValueError, OSError, ImportError, ControllerError, gym.error.Error) as error:
         sentence = " ".join(str(error).split("\n"))
         print(f"neurobot {args.command}: {sentence}", file=sys.stderr)
@@ -48,4 +48,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 kept = f"; what is done stays in {args.out}; the same command goes on from there"
         print(f"neurobot {args.command}: interrupted{kept}", file=sys.stderr)
         return INTERRUPTED
-    return 0
+    return status or 0

@@ -32,8 +32,8 @@ def add_command(commands: Any) -> None:
     add("--json", action="store_true", help="print one JSON object instead of tables")
 
 
-def run(args: argparse.Namespace) -> None:
-    """Run `neurobot validate`."""
+def run(args: argparse.Namespace) -> int:
+    """Run `neurobot validate`; status 1 where integers differ."""
     # Brian2 and matplotlib take seconds to load, and are extras.
     from neurobot.validation import validate
 
@@ -46,17 +46,19 @@ def run(args: argparse.Namespace) -> None:
     text = json.dumps(document, indent=1, allow_nan=False) + "\n"
     (folder / "validation.json").write_text(text)
     pictures = found.draw(folder)
+    status = int(found.differ > 0)
     if args.json:
         print_json("validate", args.seed, **result)
-        return
+        return status
     show(found, Console(highlight=False))
     names = ", ".join(path.name for path in pictures)
     text = f"Written to {folder}: validation.json, {names}"
     Console(highlight=False).print(text, markup=False)
+    return status
 
 
 def show(found: "Validation", console: Console) -> None:
-    """Print what a sceptic wants to know, in the order in which he asks."""
+    """Print what a sceptic wants to know, in the order of the questions."""
     console.print(
         f"[bold]1. Integers against the same rules in Brian2:[/] {found.differ} differences in "
         f"{found.neuron_steps:,} neuron-steps (potential, current and spike of each)."
