@@ -12,6 +12,7 @@ Brian2's slots: spikes are delivered (synapses), currents decay (before_groups),
   the chip's roundings back, each for itself.
 """
 
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 from neurobot.fixed import whole_numbers
 from neurobot.poppins import Poppins
 
+interrupts = signal.getsignal(signal.SIGINT)
 try:
     import brian2
 except ModuleNotFoundError as missing:
@@ -34,6 +36,8 @@ except AttributeError as broken:  # Brian2 2.9, the last for Python 3.11, with N
         f"this Brian2 does not fit NumPy {np.__version__}: pip install 'neurobot[brian]'"
     ) from broken
 
+# Brian2 would have Ctrl-C end a run early, as if that were its end.
+signal.signal(signal.SIGINT, interrupts)
 TICK = 1 * brian2.ms  # any time will do: the chip knows only ticks
 # Brian2 compiles for one to two minutes, which pays from about so many neuron-steps on.
 COMPILE_FROM = 200_000_000
@@ -211,7 +215,10 @@ class Simulation:
             for name, when in (("v", "end"), ("current", "before_thresholds"))
         )
         network = brian2.Network(*self.objects, *spikes, *potentials, *currents)
-        network.run(self.drives.shape[1] * TICK)
+        end = self.drives.shape[1] * TICK
+        network.run(end)
+        if network.t < end:  # Brian2 was imported before, with its own way of being interrupted
+            raise KeyboardInterrupt
         return Run(
             np.concatenate([self.raster(monitor) for monitor in spikes], axis=2),
             self.join([monitor.v for monitor in potentials]),

@@ -160,11 +160,6 @@ def scaled(values: tuple[float, ...], factor: float) -> tuple[float, ...]:
     return tuple(value * factor for value in values)
 
 
-def test_the_parts_add_up_by_hand() -> None:
-    for place in range(3):
-        assert sum(part[place] for part in PARTS.values()) == pytest.approx(DYNAMIC[place])
-
-
 POWER = tuple(50e-12 * dynamic + 1e-6 * idle for dynamic, idle in zip(DYNAMIC, IDLE, strict=True))
 CELLS = {
     **{f"tick, {name}": scaled(part, 1e-13) for name, part in PARTS.items()},  # of ten ticks

@@ -139,6 +139,7 @@ def test_tables_of_decisions_add_up(forest: Windows) -> None:
         (0, 1, 1), (1, 2, 1), (2, 1, 1), (3, 1, 0), (8, 1, 1)
     ]  # fmt: skip
     assert decisions.agreement(choices, FLOAT) == pytest.approx(2 / 6)
+    assert [r["agreement_from_here"] for r in rows] == [2 / 6, 2 / 5, 1 / 3, 1 / 2, 0]
     low, high = decisions.interval(choices, seed=0)
     assert 0 <= low < 2 / 6 < high <= 1
     told = decisions.differences(choices)

@@ -141,7 +141,7 @@ def margins_table(found: "Validation") -> Table:
     """Lay out the agreement of decisions by margin."""
     from neurobot.validation.decisions import MOST
 
-    table = make_table("margin", "windows", "differ", "same %")
+    table = make_table("margin", "windows", "differ", "same %", "from here on %")
     for row in found.margins:
         name = f"{row['margin']} and more" if row["margin"] == MOST else str(row["margin"])
         table.add_row(
@@ -149,5 +149,6 @@ def margins_table(found: "Validation") -> Table:
             str(row["windows"]),
             str(row["disagree"]),
             percent(row["agreement"]),
+            percent(row["agreement_from_here"]),
         )
     return table

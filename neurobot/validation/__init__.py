@@ -75,7 +75,7 @@ class Validation:
 
     @property
     def interval(self) -> list[float]:
-        """95 % interval of that, by a bootstrap over whole episodes."""
+        """95 % interval of the agreement, by a bootstrap over whole episodes."""
         return interval(self.choices, self.seed)
 
     @property
@@ -138,8 +138,15 @@ def run_all(tasks: list[Task], jobs: int, progress: Progress) -> list[Any]:
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(min(jobs, len(tasks)), context, ignore_interrupts) as pool:
         futures = [pool.submit(task) for task in tasks]
-        for done, _ in enumerate(as_completed(futures), start=1):
-            progress(done, len(tasks))
+        try:
+            for done, future in enumerate(as_completed(futures), start=1):
+                future.result()
+                progress(done, len(tasks))
+        except BaseException:  # a task takes half a minute: nobody waits for it in vain
+            pool.shutdown(wait=False, cancel_futures=True)
+            for worker in multiprocessing.active_children():
+                worker.terminate()
+            raise
         return [future.result() for future in futures]
 
 

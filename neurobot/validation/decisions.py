@@ -82,6 +82,7 @@ def by_margin(choices: list[Choices]) -> list[dict[str, Any]]:
                     "windows": int(here.sum()),
                     "disagree": int((~agree[here]).sum()),
                     "agreement": float(agree[here].mean()),
+                    "agreement_from_here": float(agree[margin >= units].mean()),
                 }
             )
     return rows
