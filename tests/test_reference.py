@@ -183,12 +183,11 @@ def test_long_runs_use_a_compiler_where_there_is_one() -> None:
 def test_an_interrupted_run_does_not_pass_for_a_whole_one() -> None:
     drives = np.zeros((1, 50, 2), np.int32)
 
-    @brian2.network_operation(dt=reference.TICK)
     def interrupt() -> None:
         brian2.Network._globally_stopped = True  # what Brian2 does at Ctrl-C
 
     simulation = reference.Simulation(lone(128, 200, 128, 1, 1), drives)
-    simulation.objects.append(interrupt)
+    simulation.objects.append(brian2.NetworkOperation(interrupt, dt=reference.TICK))
     with pytest.raises(KeyboardInterrupt):
         simulation.run(states=False)
 
