@@ -46,7 +46,9 @@ def kernel(function: F) -> F:
     usual = config.CACHE_DIR
     config.CACHE_DIR = cache_folder()
     try:
-        compiled = njit(cache=bool(cache_folder()), nogil=True, error_model="numpy")(function)
+        compiled = njit(
+            cache=bool(cache_folder()), nogil=True, error_model="numpy", forceinline=True
+        )(function)
     finally:
         config.CACHE_DIR = usual
     return cast(F, compiled)

@@ -23,12 +23,11 @@ def winner(counts: Ints) -> int:
 
 
 @kernel
-def is_decided(counts: Ints, ticks_left: int) -> bool:
-    """Whether no spikes in the ticks left, at most one per unit and tick, can change the winner."""
-    total = 0
-    for k in range(counts.shape[0]):
-        total += counts[k]
-    best = winner(counts)
-    if best != NO_WINNER:
-        return bool(2 * counts[best] > total + ticks_left * (counts.shape[0] - 1))
-    return bool(2 * (counts.max() + ticks_left) <= total + ticks_left)
+def is_decided(most: int, total: int, units: int, ticks_left: int) -> bool:
+    """Whether no spikes in the ticks left, at most one per unit and tick, can change the winner.
+
+    most: spikes of the unit that has most of them; total: of all units.
+    """
+    if 2 * most > total:
+        return 2 * most > total + ticks_left * (units - 1)
+    return 2 * (most + ticks_left) <= total + ticks_left

@@ -15,9 +15,10 @@ in full in that step, and is gone. At the start V = R, I = 0, and nobody has spi
 """
 
 from dataclasses import dataclass, fields
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
+from numba.cpython.unsafe.numbers import trailing_zeros
 from numpy.typing import ArrayLike, NDArray
 
 from neurobot.compiled import kernel
@@ -30,6 +31,10 @@ from neurobot.fixed import (
     whole_numbers,
     wrap_around,
 )
+from neurobot.lanes import LANES, TOGETHER, lane, padded, sync
+
+Array: TypeAlias = NDArray[Any]
+lowest_bit: Any = trailing_zeros  # an intrinsic, of no type that a checker knows
 
 SPIKE_LEVEL = 255  # the membrane is an unsigned byte; a spike is its overflow
 RANGES = {
@@ -41,6 +46,8 @@ RANGES = {
     "tau": (0, 1 << 15),
 }
 INT32 = signed_range(32)
+GROUP = 4  # rows of weights that are read at a time
+LOWEST_BITS = np.uint64(0x0102040810204080)
 
 
 @dataclass(frozen=True)
@@ -82,20 +89,45 @@ class Neurons:
         return np.array([floor_log2(int(tau)) for tau in self.tau], np.int32)
 
 
-# Rows of the table of constants that the kernels take: one array, so that their loops vectorize.
-REST, THRESHOLD, RESET, SLOPE_REST, SLOPE_THRESHOLD, BRANCH, SHIFT, ROUND_UP, KEEP = range(9)
+# Neurons stand in blocks of LANES. A block is one row of 16-bit or 32-bit lanes: LANES times each
+# of these, constants and state side by side at fixed distances, so that a tick's loops vectorize
+# without asking at run time whether arrays overlap.
+COLUMNS = 15
+(
+    REST, THRESHOLD, RESET, SLOPE_REST, SLOPE_THRESHOLD, BRANCH, SHIFT, ROUND_UP, KEEP,
+    TONIC, AMPLITUDE, STIMULUS, POTENTIAL, CURRENT, ARRIVING,
+) = range(0, COLUMNS * LANES, LANES)  # fmt: skip
 
 
 class Silicon(NamedTuple):
-    """What a tick needs, as the kernels take it."""
+    """A configured network as the kernels take it, in lanes that none of its sums overflows."""
 
-    # (9, N) constants; ROUND_UP is added to a negative current before it is shifted, KEEP is -1
-    # where the current lasts beyond a step, else 0
-    cells: Ints
-    weights: Ints  # (N pre, N post)
+    # (blocks, COLUMNS * LANES); ROUND_UP is added to a negative current before it is shifted, KEEP
+    # is -1 where the current lasts beyond a step, else 0; what fills up the last block never spikes
+    cells: Array
+    weights: Array  # (N + 1 pre, blocks * LANES post), the last row is zero
+    fed: Array  # (blocks,) whether any weight leads there
     current_low: int
     current_high: int
     current_wraps: bool
+
+
+class Work(NamedTuple):
+    """What a run of a network writes besides."""
+
+    cells: Array  # as those of the silicon
+    fired: Array  # (blocks * LANES,) uint8 0 or 1, this tick ...
+    words: Array  # ... the same memory as uint64
+    who: Array  # uint32 positions of those that fired, and the zero row of the weights after them
+    crowd: Array  # (1,) how many fired
+
+
+def lanes_for(weights: NDArray[Any], current_bits: int, stimulus_bits: int) -> Any:
+    """Return the narrowest type in which no sum of a tick overflows, or only as the chip's does."""
+    widest = np.iinfo(np.int16)
+    sums = np.abs(weights.astype(np.int64)).sum(axis=0).max(initial=0)
+    narrow = max(current_bits, stimulus_bits) <= widest.bits and sums <= widest.max
+    return np.int16 if narrow else np.int32
 
 
 def make_silicon(
@@ -104,21 +136,46 @@ def make_silicon(
     current_bits: int = 32,
     wraps: bool = True,
     rounds_to_zero: bool = False,
+    *,
+    stimulus_bits: int = 32,
+    tonic: ArrayLike = 0,
+    amplitude: ArrayLike = 0,
 ) -> Silicon:
     """Lay neurons and weights out for the kernels, with currents of so many signed bits.
 
-    rounds_to_zero: what a current loses is rounded towards 0 instead of down.
+    rounds_to_zero: what a current loses is rounded towards 0 instead of down. tonic, amplitude:
+    the stimulus of each neuron, (N,), at all times and with an input spike.
     """
-    constants = [getattr(neurons, name) for name in RANGES if name != "tau"]
+    kind = lanes_for(weights, current_bits, stimulus_bits)
+    count = len(neurons)
+    blocks = padded(count) // LANES
     shift, keep = np.maximum(neurons.shift, 0), np.where(neurons.shift < 0, 0, -1)
     round_up = ((1 << shift) - 1) * rounds_to_zero
-    cells = np.stack([*constants, neurons.branch, shift, round_up, keep])
+    constants = [getattr(neurons, name) for name in RANGES if name != "tau"]
+    columns = [*constants, neurons.branch, shift, round_up, keep, tonic, amplitude]
+    # What is left over rests at 0, far below a threshold that nothing drives it to.
+    table = np.zeros((COLUMNS, blocks * LANES), kind)
+    table[THRESHOLD // LANES] = SPIKE_LEVEL
+    for row, values in zip(table, columns, strict=False):
+        row[:count] = values
+    filled = np.zeros((count + 1, blocks * LANES), kind)
+    filled[:count, :count] = weights
     return Silicon(
-        np.ascontiguousarray(cells, np.int32),
-        np.ascontiguousarray(weights, np.int32),
+        np.ascontiguousarray(
+            table.reshape(COLUMNS, blocks, LANES).swapaxes(0, 1).reshape(blocks, -1)
+        ),
+        filled,
+        np.asarray(filled.reshape(count + 1, blocks, LANES).any(axis=(0, 2))),
         *signed_range(current_bits),
         wraps,
     )
+
+
+def make_work(silicon: Silicon) -> Work:
+    """Allocate what a run of a network needs."""
+    words = np.zeros(silicon.weights.shape[1] // 8, np.uint64)
+    who = np.zeros(len(silicon.weights) + GROUP, np.uint32)
+    return Work(silicon.cells.copy(), words.view(np.uint8), words, who, np.zeros(1, np.int64))
 
 
 @dataclass(frozen=True)
@@ -131,103 +188,144 @@ class Trace:
 
 
 @kernel
-def accumulate(weights: Ints, who: Ints, count: int, current: Ints) -> None:
-    """Add the weights of the first `count` neurons of `who` to the currents they feed."""
-    for k in range(count):
-        i = who[k]
-        for j in range(current.shape[0]):
-            current[j] += weights[i, j]
+def wake(silicon: Silicon, work: Work) -> None:
+    """Put all neurons to rest, with nothing on its way."""
+    cells = work.cells
+    for b in range(cells.shape[0]):
+        for j in range(lane(), cells.shape[1], TOGETHER):
+            cells[b, j] = silicon.cells[b, j]
+        sync()
+        for j in range(lane(), LANES, TOGETHER):
+            cells[b, POTENTIAL + j] = cells[b, REST + j]
+    if lane() == 0:
+        rank(silicon, work, 0)
+    sync()
 
 
 @kernel
-def fit(silicon: Silicon, current: Ints) -> None:
-    """Bring the sums back into the current register, by saturation or by wrapping around."""
-    low, high = silicon.current_low, silicon.current_high
-    for j in range(current.shape[0]):
-        if silicon.current_wraps:
-            current[j] = wrap_around(current[j], low, high)
-        else:
-            current[j] = saturate(current[j], low, high)
+def rank(silicon: Silicon, work: Work, count: int) -> None:
+    """Note how many fired, and fill their last group up with the row of weights that is zero."""
+    work.crowd[0] = count
+    for k in range(GROUP):
+        work.who[count + k] = silicon.weights.shape[0] - 1
 
 
 @kernel
-def decay_step(current: Any, shift: Any, round_up: Any) -> Any:
+def accumulate(silicon: Silicon, work: Work) -> None:
+    """Sum the weights of the neurons that fired for all neurons that they feed."""
+    cells, weights, who = work.cells, silicon.weights, work.who
+    for b in range(cells.shape[0]):
+        if not silicon.fed[b]:
+            continue
+        for j in range(lane(), LANES, TOGETHER):
+            cells[b, ARRIVING + j] = 0
+        for k in range(0, work.crowd[0], GROUP):
+            w, x, y, z = who[k], who[k + 1], who[k + 2], who[k + 3]
+            for j in range(lane(), LANES, TOGETHER):
+                i = b * LANES + j
+                cells[b, ARRIVING + j] += (
+                    weights[w, i] + weights[x, i] + weights[y, i] + weights[z, i]
+                )
+
+
+@kernel
+def add(kind: Any, a: Any, b: Any) -> Any:
+    """Add two numbers of a kind and stop at the ends of its range."""
+    return kind(saturate(int(a) + int(b), np.iinfo(kind).min, np.iinfo(kind).max))
+
+
+@kernel
+def fit(silicon: Silicon, kind: Any, current: Any, arriving: Any) -> Any:
+    """Add to a current, and bring the sum back into its register."""
+    low, high = kind(silicon.current_low), kind(silicon.current_high)
+    if silicon.current_wraps:
+        return kind(wrap_around(kind(current + arriving), low, high))
+    return kind(saturate(add(kind, current, arriving), low, high))
+
+
+@kernel
+def decay_step(kind: Any, current: Any, shift: Any, round_up: Any) -> Any:
     """Return what a current loses: 1 / 2**shift of it, rounded, and never less than 1."""
-    sign = np.int32(current >> np.int32(31))
-    # The mask keeps the shift in 32-bit lanes.
-    loss = np.int32(np.int32(current + (sign & round_up)) >> (shift & np.int32(31)))
-    return np.int32(np.int32(current > 0) + sign) if loss == 0 else loss
+    sign = kind(current >> 31)
+    # The mask keeps the shift in narrow lanes.
+    loss = kind(kind(current + (sign & round_up)) >> (shift & kind(15)))
+    return kind(kind(current > 0) + sign) if loss == 0 else loss
 
 
 @kernel
-def update(cells: Ints, stimulus: Ints, potential: Ints, current: Ints, fired: Any) -> None:
+def update(silicon: Silicon, work: Work) -> None:
     """Decay the currents, then move the membranes by one step of the force and the inputs."""
-    # Every value is pinned to 32 bits: Numba would widen them, and lose half of the lanes.
-    for j in range(potential.shape[0]):
-        v, keep = potential[j], cells[KEEP, j]
-        loss = decay_step(current[j], cells[SHIFT, j], cells[ROUND_UP, j]) & keep
-        left = np.int32(current[j] - loss)
-        towards_rest = np.int32(cells[SLOPE_REST, j] * np.int32(cells[REST, j] - v))
-        away = np.int32(cells[SLOPE_THRESHOLD, j] * np.int32(v - cells[THRESHOLD, j]))
-        force = towards_rest if v < cells[BRANCH, j] else away
-        moved = np.int32(np.int32(v + (force >> np.int32(3))) + np.int32(left + stimulus[j]))
-        spiked = moved > SPIKE_LEVEL
-        fired[j] = spiked
-        potential[j] = cells[RESET, j] if spiked else max(moved, np.int32(0))
-        current[j] = left & keep
+    cells = work.cells
+    # Every value is pinned to the lanes' kind: Numba would widen them, and lose most of the lanes.
+    kind = cells.dtype.type
+    for b in range(cells.shape[0]):
+        for j in range(lane(), LANES, TOGETHER):
+            v, keep = cells[b, POTENTIAL + j], cells[b, KEEP + j]
+            total = fit(silicon, kind, cells[b, CURRENT + j], cells[b, ARRIVING + j])
+            loss = decay_step(kind, total, cells[b, SHIFT + j], cells[b, ROUND_UP + j])
+            left = kind(total - (loss & keep))
+            towards_rest = kind(cells[b, SLOPE_REST + j] * kind(cells[b, REST + j] - v))
+            away = kind(cells[b, SLOPE_THRESHOLD + j] * kind(v - cells[b, THRESHOLD + j]))
+            force = towards_rest if v < cells[b, BRANCH + j] else away
+            pushed = add(kind, left, cells[b, STIMULUS + j])
+            moved = add(kind, pushed, kind(v + kind(force >> kind(3))))
+            spiked = moved > kind(SPIKE_LEVEL)
+            work.fired[b * LANES + j] = spiked
+            cells[b, POTENTIAL + j] = cells[b, RESET + j] if spiked else max(moved, kind(0))
+            cells[b, CURRENT + j] = left & keep
 
 
 @kernel
-def gather(fired: Any, who: Ints) -> int:
-    """Write the positions of the neurons that fired to the front of who (N,); return how many."""
+def gather(silicon: Silicon, work: Work) -> None:
+    """Write the positions of the neurons that fired, in order, to the front of who."""
     count = 0
-    for i in range(fired.shape[0]):
-        who[count] = i  # overwritten by the next one unless this one fired
-        count += fired[i]
-    return count
+    for block in range(work.words.shape[0] // 8):
+        # The product puts the lowest bits of eight bytes side by side into the highest byte.
+        mask = np.uint64(0)
+        for k in range(8):
+            byte = (work.words[8 * block + k] * LOWEST_BITS) >> np.uint64(56)
+            mask |= byte << np.uint64(8 * k)
+        while mask != 0:
+            work.who[count] = LANES * block + lowest_bit(mask)
+            mask &= mask - np.uint64(1)
+            count += 1
+    rank(silicon, work, count)
 
 
 @kernel
-def tick(
-    silicon: Silicon,
-    stimulus: Ints,
-    potential: Ints,
-    current: Ints,
-    fired: Any,
-    who: Ints,
-    count: int,
-) -> int:
-    """Advance all neurons by one step.
-
-    who, count: the neurons that fired in the step before; both are those of this step afterwards
-    (count is returned), as is fired (N,).
-    """
-    accumulate(silicon.weights, who, count, current)
-    fit(silicon, current)
-    update(silicon.cells, stimulus, potential, current, fired)
-    return gather(fired, who)
+def tick(silicon: Silicon, work: Work) -> None:
+    """Advance all neurons by one step of the stimulus, and the spikes of the step before."""
+    accumulate(silicon, work)
+    update(silicon, work)
+    sync()
+    if lane() == 0:
+        gather(silicon, work)
+    sync()
 
 
 @kernel
-def record(silicon: Silicon, drive: Ints, potentials: Any, spikes: Any, currents: Any) -> None:
+def record(
+    silicon: Silicon, work: Work, drive: Ints, potentials: Any, spikes: Any, currents: Any
+) -> None:
     """Run from rest and write every step's state, each (T, N)."""
-    potential = silicon.cells[REST].copy()
-    current = np.zeros_like(potential)
-    who = np.zeros_like(potential)
-    fired = np.zeros(potential.shape[0], np.bool_)
-    count = 0
+    wake(silicon, work)
     for t in range(drive.shape[0]):
-        count = tick(silicon, drive[t], potential, current, fired, who, count)
-        potentials[t] = potential
-        spikes[t] = fired
-        currents[t] = current
+        for i in range(drive.shape[1]):
+            work.cells[i // LANES, STIMULUS + i % LANES] = drive[t, i]
+        tick(silicon, work)
+        for i in range(drive.shape[1]):
+            potentials[t, i] = work.cells[i // LANES, POTENTIAL + i % LANES]
+            spikes[t, i] = work.fired[i]
+            currents[t, i] = work.cells[i // LANES, CURRENT + i % LANES]
 
 
 def trace(silicon: Silicon, drive: Ints) -> Trace:
     """Run from rest on a drive (T, N) and keep every step's state."""
-    shape = drive.shape
+    shape, kind = drive.shape, np.iinfo(silicon.cells.dtype)
+    check_range("drive", drive, kind.min, kind.max)
     kept = Trace(np.zeros(shape, np.uint8), np.zeros(shape, np.bool_), np.zeros(shape, np.int32))
-    record(silicon, drive, kept.potential, kept.spikes, kept.current)
+    work = make_work(silicon)
+    record(silicon, work, drive, kept.potential, kept.spikes, kept.current)
     return kept
 
 

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from neurobot.compiled import kernel
 from neurobot.events import Events
 
 
@@ -88,6 +89,12 @@ class Timing:
         return float(events.cycles / clock_hz)
 
 
+@kernel
+def substeps_until(latency_s: float, substep_s: float) -> int:
+    """Count the physics substeps that begin before a decision is in force."""
+    return math.ceil(latency_s / substep_s - 1e-9)
+
+
 @dataclass(frozen=True)
 class Episode:
     """What happened in one episode."""
@@ -153,7 +160,9 @@ class Pilot:
         self.pending: Any = None
         self.substeps_left = 0
         self.busy = False
-        self.latencies_s: list[float] = []
+        self.decisions = 0
+        self.latency_total_s = 0.0
+        self.latency_max_s = 0.0
         self.late_decisions = 0
         self.events: Events | None = None
 
@@ -162,9 +171,11 @@ class Pilot:
         with blame(self.controller):
             self.pending = self.controller.act(observation)
         latency_s = self.timing.latency_s(self.controller)
-        self.substeps_left = math.ceil(latency_s / self.body.substep_s - 1e-9)
+        self.substeps_left = substeps_until(latency_s, self.body.substep_s)
         self.late_decisions += self.substeps_left > self.body.substeps
-        self.latencies_s.append(latency_s)
+        self.decisions += 1
+        self.latency_total_s += latency_s
+        self.latency_max_s = max(self.latency_max_s, latency_s)
         events = getattr(self.controller, "events", None)
         if events is not None:
             self.events = events if self.events is None else self.events + events
@@ -215,10 +226,10 @@ def run_episode(
         path_m=info["path_m"],
         clearance_m=info["clearance_m"],
         ground_m2=info["ground_m2"],
-        decisions=len(pilot.latencies_s),
+        decisions=pilot.decisions,
         late_decisions=pilot.late_decisions,
-        latency_total_s=math.fsum(pilot.latencies_s),
-        latency_max_s=max(pilot.latencies_s),
+        latency_total_s=pilot.latency_total_s,
+        latency_max_s=pilot.latency_max_s,
         events=pilot.events,
         trajectory_sha256=trajectory.hexdigest(),
     )

@@ -19,7 +19,21 @@ from neurobot.compiled import kernel
 from neurobot.decode import is_decided
 from neurobot.events import Events
 from neurobot.fixed import Ints, check_range, signed_range, whole_numbers
-from neurobot.iqif import REST, Neurons, Silicon, Trace, make_silicon, tick, trace
+from neurobot.iqif import (
+    AMPLITUDE,
+    STIMULUS,
+    TONIC,
+    Neurons,
+    Silicon,
+    Trace,
+    Work,
+    make_silicon,
+    make_work,
+    tick,
+    trace,
+    wake,
+)
+from neurobot.lanes import LANES, TOGETHER, add_up, lane, sync
 
 
 @dataclass(frozen=True)
@@ -38,72 +52,119 @@ class Bill(NamedTuple):
 
     synaptic_ops: Ints
     weight_reads: Ints
+    sends: Ints  # 1 where spikes leave for the other population, else 0
     cycles_per_tick: int
     cycles_per_read: int
     lanes: int
 
 
-TICKS, CYCLES, STIMULI, SYNAPTIC_OPS, WEIGHT_READS, SPIKES = range(6)
+TICKS, CYCLES, STIMULI, SYNAPTIC_OPS, WEIGHT_READS, SPIKES, MESSAGES = TOTALS = range(7)
+
+
+class Window(NamedTuple):
+    """What one decision of a chip reads and writes."""
+
+    trains: Any  # (T, blocks * LANES) uint8 0 or 1: input spikes
+    spikes: Ints  # (blocks * LANES,) of each neuron
+    votes: Ints  # (blocks * LANES,) 1 where a spike is a vote, else 0
+    totals: Any  # (7,) int64, added up over decisions
+    tally: Any  # (2,) int64 votes so far: of the first among the voters, and of all
+
+
+def make_window(ticks: int, lanes: int, voters: ArrayLike) -> Window:
+    """Allocate the windows of decisions that so many ticks make; voters: (V,) positions."""
+    votes = np.zeros(lanes, np.int32)
+    votes[np.asarray(voters, np.int64)] = 1
+    return Window(
+        np.zeros((ticks, lanes), np.uint8),
+        np.zeros(lanes, np.int32),
+        votes,
+        np.zeros(len(TOTALS), np.int64),
+        np.zeros(2, np.int64),
+    )
 
 
 @kernel
-def charge(bill: Bill, who: Ints, count: int, totals: Any) -> None:
+def charge(bill: Bill, who: Any, count: int, totals: Any) -> None:
     """Count what delivering the spikes of the last tick, and then updating all neurons, takes."""
-    reads, operations = 0, 0
+    reads = 0
     for k in range(count):
         reads += bill.weight_reads[who[k]]
-        operations += bill.synaptic_ops[who[k]]
     totals[TICKS] += 1
-    totals[SYNAPTIC_OPS] += operations
     totals[WEIGHT_READS] += reads
     totals[CYCLES] += bill.cycles_per_tick + -(-reads * bill.cycles_per_read // bill.lanes)
 
 
 @kernel
-def stimulate(train: Any, amplitude: Ints, tonic: Ints, stimulus: Ints) -> int:
-    """Write the external stimulus of a tick, (N,), and return how many input spikes it has."""
-    count = 0
-    for i in range(stimulus.shape[0]):
-        count += train[i]
-        stimulus[i] = tonic[i] + amplitude[i] * np.int32(train[i])
-    return count
+def stimulate(train: Any, cells: Any, totals: Any) -> None:
+    """Write the external stimulus of a tick, and count its input spikes, (blocks * LANES,)."""
+    kind = cells.dtype.type
+    for b in range(cells.shape[0]):
+        count = np.uint8(0)  # narrow: it shares the lanes
+        for j in range(lane(), LANES, TOGETHER):
+            spike = train[b * LANES + j]
+            count = np.uint8(count + spike)
+            driven = cells[b, AMPLITUDE + j] if spike else kind(0)
+            cells[b, STIMULUS + j] = cells[b, TONIC + j] + driven
+        add_up(totals, STIMULI, int(count))
 
 
 @kernel
-def run(
-    silicon: Silicon,
-    bill: Bill,
-    trains: Any,
-    amplitude: Ints,
-    tonic: Ints,
-    voters: Any,
-    spikes: Any,
-    totals: Any,
-) -> None:
-    """Run from rest for at most T ticks, until the majority among the voters cannot change.
+def count_spikes(work: Work, window: Window) -> None:
+    """Count the spikes of a tick: each neuron's, all, and the votes among them."""
+    count = work.crowd[0]
+    most, votes = window.tally[0], window.tally[1]
+    for k in range(count):
+        i = work.who[k]
+        window.spikes[i] += 1
+        votes += window.votes[i]
+        most = max(most, window.spikes[i] * window.votes[i])
+    window.tally[0], window.tally[1] = most, votes
+    window.totals[SPIKES] += count
 
-    trains: (T, N) bool input spikes, each a stimulus of amplitude (N,) on top of tonic (N,);
-    voters: (V,) positions of neurons, none: run to the end. Adds up into spikes (N,) and totals.
+
+@kernel
+def count_deliveries(bill: Bill, work: Work, window: Window) -> None:
+    """Count the messages and synaptic operations of a run.
+
+    All spikes arrive but those of its last tick.
     """
-    ticks, size = trains.shape
-    potential = silicon.cells[REST].copy()
-    current = np.zeros_like(potential)
-    stimulus = np.zeros_like(potential)
-    who = np.zeros_like(potential)
-    votes = np.zeros(voters.shape[0], np.int32)
-    fired = np.zeros(size, np.bool_)
-    count = 0
+    messages, operations = 0, 0
+    for i in range(bill.synaptic_ops.shape[0]):
+        spikes = window.spikes[i]
+        messages += spikes * bill.sends[i]
+        operations += (spikes - work.fired[i]) * bill.synaptic_ops[i]
+    window.totals[MESSAGES] += messages
+    window.totals[SYNAPTIC_OPS] += operations
+
+
+@kernel
+def run(silicon: Silicon, bill: Bill, work: Work, window: Window, voters: int) -> int:
+    """Run from rest to the end of the trains, or until the majority among the voters is decided.
+
+    voters: how many neurons vote, 0: run to the end. Returns how many ticks it took.
+    """
+    ticks = window.trains.shape[0]
+    wake(silicon, work)
+    for i in range(lane(), window.spikes.shape[0], TOGETHER):
+        window.spikes[i] = 0
+    window.tally[:] = 0
+    done = 0
     for t in range(ticks):
-        totals[STIMULI] += stimulate(trains[t], amplitude, tonic, stimulus)
-        charge(bill, who, count, totals)
-        count = tick(silicon, stimulus, potential, current, fired, who, count)
-        totals[SPIKES] += count
-        for k in range(count):
-            spikes[who[k]] += 1
-        for k in range(voters.shape[0]):
-            votes[k] += fired[voters[k]]
-        if voters.shape[0] > 0 and is_decided(votes, ticks - t - 1):
+        stimulate(window.trains[t], work.cells, window.totals)
+        if lane() == 0:
+            charge(bill, work.who, work.crowd[0], window.totals)
+        tick(silicon, work)
+        if lane() == 0:
+            count_spikes(work, window)
+        sync()
+        done, most, votes = t + 1, window.tally[0], window.tally[1]
+        if voters > 0 and is_decided(most, votes, voters, ticks - done):
             break
+    if lane() == 0:
+        count_deliveries(bill, work, window)
+    sync()
+    return done
 
 
 @dataclass(frozen=True)
@@ -197,7 +258,14 @@ class Poppins:
         """Neurons and weights of both populations as one network, for the kernels."""
         chip = self.chip
         return make_silicon(
-            self.neurons, self.weights, chip.current_bits, chip.wraps, chip.rounds_to_zero
+            self.neurons,
+            self.weights,
+            chip.current_bits,
+            chip.wraps,
+            chip.rounds_to_zero,
+            stimulus_bits=chip.stimulus_bits,
+            tonic=self._stimulus("tonic"),
+            amplitude=self._stimulus("amplitude"),
         )
 
     @cached_property
@@ -208,20 +276,16 @@ class Poppins:
             sum(size for size, block in zip(sizes, row, strict=True) if block is not None)
             for row in self._blocks()
         ]
+        crossing = [self.forward is not None, self.backward is not None]
         updates = -(-len(self) * chip.cycles_per_update // chip.lanes)
         return Bill(
             (self.weights != 0).sum(axis=1).astype(np.int32),
             np.repeat(fan_out, sizes).astype(np.int32),
+            np.repeat(crossing, sizes).astype(np.int32),
             chip.cycles_per_tick + updates,
             chip.cycles_per_read,
             chip.lanes,
         )
-
-    @cached_property
-    def sends(self) -> NDArray[np.bool_]:
-        """Whether a spike of each neuron leaves for the other population, (N,)."""
-        crossing = [self.forward is not None, self.backward is not None]
-        return np.repeat(crossing, (len(self.first), len(self.second)))
 
     @cached_property
     def stimulus(self) -> tuple[Ints, Ints]:
@@ -251,41 +315,42 @@ class Poppins:
         Returns the spikes of each neuron (N,), and the events.
         """
         self._check_trains(trains)
-        count = len(self)
+        ticks, count = trains.shape
         if len(voters) and not 0 <= voters.min() <= voters.max() < count:
             raise ValueError(f"voters: {voters.tolist()} found, neurons 0..{count - 1} allowed")
-        spikes = np.zeros(count, np.int32)
-        totals = np.zeros(6, np.int64)
-        amplitude, tonic = self.stimulus
-        run(self.silicon, self.bill, trains, amplitude, tonic, voters, spikes, totals)
-        return spikes, self.events(totals, spikes)
+        silicon = self.silicon
+        window = make_window(ticks, silicon.weights.shape[1], voters)
+        window.trains[:, :count] = trains
+        run(silicon, self.bill, make_work(silicon), window, len(voters))
+        spikes = window.spikes[:count]
+        return spikes, self.events(window.totals)
 
     def deliveries(self, fired: NDArray[np.bool_]) -> Events:
         """Count only the accumulate phase that delivers these spikes, (N,).
 
         A tick delivers the spikes of the tick before, so a run leaves those of its last tick.
         """
-        who = np.flatnonzero(fired).astype(np.int32)
-        totals = np.zeros(6, np.int64)
+        who = np.flatnonzero(fired)
+        totals = np.zeros(len(TOTALS), np.int64)
         charge(self.bill._replace(cycles_per_tick=0), who, len(who), totals)
         reads = int(totals[WEIGHT_READS])
         return Events(
             cycles=int(totals[CYCLES]),
-            synaptic_ops=int(totals[SYNAPTIC_OPS]),
+            synaptic_ops=int(self.bill.synaptic_ops[who].sum()),
             weight_reads=reads,
             current_writes=reads,
         )
 
-    def events(self, totals: NDArray[np.int64], spikes: NDArray[Any]) -> Events:
-        """Name the totals of a run, and add what follows from them and each neuron's spikes."""
-        ticks, cycles, stimuli, operations, reads, fired = (int(n) for n in totals)
+    def events(self, totals: NDArray[np.int64]) -> Events:
+        """Name the totals of a run, and add what follows from them."""
+        ticks, cycles, stimuli, operations, reads, fired, messages = (int(n) for n in totals)
         updates = ticks * len(self)
         return Events(
             ticks=ticks,
             cycles=cycles,
             stimuli=stimuli,
             spikes=fired,
-            messages=int(spikes[self.sends].sum()),
+            messages=messages,
             synaptic_ops=operations,
             weight_reads=reads,
             current_writes=reads + updates,

@@ -17,7 +17,7 @@ from networks import FIELDS, assert_same, networks, small
 
 from neurobot import __version__
 from neurobot.controllers import veto
-from neurobot.controllers.poppins import ROAM, SEEK, Program
+from neurobot.controllers.programs import ROAM, SEEK, Program
 from neurobot.poppins import Chip, Poppins, Population
 from neurobot.transfer.images import read_images, read_network, write_images, write_network
 

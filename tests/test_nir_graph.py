@@ -14,7 +14,7 @@ import pytest
 from networks import small
 
 from neurobot.controllers import veto
-from neurobot.controllers.poppins import ROAM
+from neurobot.controllers.programs import ROAM
 from neurobot.iqif import Neurons, simulate
 from neurobot.poppins import Chip, Poppins, Population
 

@@ -195,7 +195,7 @@ def test_a_decision_is_settled_when_every_future_has_the_same_winner() -> None:
     for count, ticks_left, most in ((1, 5, 6), (2, 5, 7), (3, 3, 6), (4, 2, 4)):
         for left in range(ticks_left + 1):
             for counts in product(range(most), repeat=count):
-                found = is_decided(of(list(counts)), left)
+                found = is_decided(max(counts), sum(counts), count, left)
                 assert found == naive_decided(counts, left), f"{counts}, {left} ticks left"
                 outcomes[found] += 1
     assert min(outcomes.values()) > 500

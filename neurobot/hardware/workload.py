@@ -6,7 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurobot.events import Events
-from neurobot.poppins import CYCLES, SPIKES, SYNAPTIC_OPS, TICKS, WEIGHT_READS, Poppins
+from neurobot.poppins import (
+    CYCLES,
+    MESSAGES,
+    SPIKES,
+    SYNAPTIC_OPS,
+    TICKS,
+    TOTALS,
+    WEIGHT_READS,
+    Poppins,
+)
 
 
 @dataclass(frozen=True)
@@ -54,11 +63,11 @@ def everyone(network: Poppins) -> NDArray[np.bool_]:
 def steady(network: Poppins, fired: NDArray[np.bool_], ticks: int) -> Events:
     """Count ticks in each of which the same neurons, (N,), fire, and their spikes are delivered."""
     each = network.deliveries(fired)
-    totals = np.zeros(6, np.int64)
+    totals = np.zeros(len(TOTALS), np.int64)
     totals[[TICKS, CYCLES]] = 1, network.bill.cycles_per_tick + each.cycles
     totals[[SYNAPTIC_OPS, WEIGHT_READS]] = each.synaptic_ops, each.weight_reads
-    totals[SPIKES] = fired.sum()
-    return network.events(ticks * totals, ticks * fired.astype(np.int64))
+    totals[[SPIKES, MESSAGES]] = fired.sum(), network.bill.sends[fired].sum()
+    return network.events(ticks * totals)
 
 
 def extremes(workload: Workload) -> dict[str, Workload]:

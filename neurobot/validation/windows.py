@@ -67,7 +67,7 @@ class Recorder(PoppinsController):
     def act(self, observation: Observation) -> NDArray[np.float32]:
         """Decide, and keep the window."""
         action = super().act(observation)
-        self.kept.append(self.trains)
+        self.kept.append(self.brain.trains)
         return action
 
 

@@ -1,0 +1,189 @@
+"""Whole closed loops, compiled: many robots, each with a brain of its own, and no Python per step.
+
+World, sensors, encoder, chip, decoder, latency and counters run in one kernel, episode after
+episode, by the very functions of the environments and of the `poppins` controller: what comes out
+equals `neurobot.evaluate` bit for bit.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import reduce
+from queue import SimpleQueue
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.utils import seeding
+from numpy.typing import NDArray
+
+from neurobot.compiled import cores
+from neurobot.controllers.poppins import Brain, Mind
+from neurobot.envs.batch import Batch
+from neurobot.envs.tasks import OUTCOMES
+from neurobot.loop import LATE, Body, Episode, Timing
+from neurobot.rollout.kernels import LOG, Rules, Seat, episodes, make_seat, mind_at
+
+Array = NDArray[Any]
+CHUNKS = 8  # for each thread: those that are done early take more
+POSES_BYTES = 1 << 26  # kept at once while trajectories are hashed
+
+
+def stack(minds: Sequence[Mind]) -> Mind:
+    """Put minds of equal chips and sizes on top of each other."""
+    first = minds[0]
+
+    def pile(part: str, *names: str) -> Any:
+        parts = [getattr(mind, part) for mind in minds]
+        arrays = {name: np.stack([getattr(each, name) for each in parts]) for name in names}
+        return parts[0]._replace(**arrays)
+
+    silicon = pile("silicon", "cells", "weights", "fed")
+    bill = pile("bill", "synaptic_ops", "weight_reads", "sends")
+    return Mind(silicon, bill, np.concatenate([mind.plan for mind in minds]), first.sector_of)
+
+
+def check_alike(brains: Sequence[Brain]) -> None:
+    """Refuse brains that cannot stand in one stack."""
+    if not brains:
+        raise ValueError("brains: none found, one or more needed")
+    for k, brain in enumerate(brains):
+        if brain.network.chip != brains[0].network.chip:
+            raise ValueError(
+                f"brains[{k}] has {brain.network.chip}, brains[0] {brains[0].network.chip}: "
+                "equal chips needed"
+            )
+
+
+def widen(brains: Sequence[Brain]) -> list[Mind]:
+    """Return the minds in lanes of one width: the widest that any of them needs."""
+    kinds = {brain.mind.silicon.cells.dtype for brain in brains}
+    kind = reduce(np.promote_types, kinds)
+    return [
+        brain.mind._replace(
+            silicon=brain.mind.silicon._replace(
+                cells=brain.mind.silicon.cells.astype(kind),
+                weights=brain.mind.silicon.weights.astype(kind),
+            )
+        )
+        for brain in brains
+    ]
+
+
+class Arena:
+    """Worlds that are drawn once, in which any number of brains is driven, again and again.
+
+    env: id of one of neurobot's environments, whose robot has a range sensor and takes continuous
+    actions; seeds: of each world's episode; worlds: positions in a file of many (default: one
+    after the other); timing: how latency acts back; options: further keywords of the environment.
+    """
+
+    def __init__(
+        self,
+        env: str,
+        seeds: Sequence[int],
+        *,
+        worlds: Sequence[int] | None = None,
+        timing: Timing | None = None,
+        **options: Any,
+    ) -> None:
+        if not len(seeds):
+            raise ValueError("seeds: none found, one or more needed")
+        template: Any = gym.make(env, disable_env_checker=True, **options).unwrapped
+        if not isinstance(getattr(template, "batch", None), Batch):
+            raise ValueError(f"env: {env} has no worlds of ours")
+        settings = template.batch.settings
+        if settings.action != "continuous":
+            raise ValueError(f"action: {settings.action!r} found, 'continuous' needed")
+        self.timing = timing or Timing()
+        self.batch = Batch(len(seeds), template.has_goal, settings)
+        count = self.batch.worlds.count
+        for i, seed in enumerate(seeds):
+            k = worlds[i] if worlds is not None else i % count if count else None
+            options = {} if k is None else {"world": k}
+            self.batch.reset(i, seeding.np_random(int(seed))[0], options)
+
+    def __len__(self) -> int:
+        return self.batch.count
+
+    @property
+    def body(self) -> Body:
+        """What a controller may know of the robots."""
+        return self.batch.body
+
+    @property
+    def seeking(self) -> bool:
+        """Whether the robots have a goal."""
+        return self.batch.task.has_goal
+
+    def rules(self, brain: Brain) -> Rules:
+        """Collect what is the same in all episodes."""
+        batch, timing = self.batch, self.timing
+        clock_hz = 0.0 if timing.instant else timing.clock_hz or brain.network.chip.clock_hz
+        late = LATE.index(timing.late)
+        return Rules(batch.robot, batch.clock, batch.task, batch.beams, float(clock_hz), late)
+
+    def drive(
+        self,
+        brains: Sequence[Brain],
+        worlds: Array | None = None,
+        *,
+        threads: int | None = None,
+        poses: Array | None = None,
+    ) -> Array:
+        """Drive every brain through every world, or those at some positions (W,).
+
+        The brains' chips are equal but for neurons, weights and stimuli. threads: default all
+        cores; results do not depend on them. Returns what came of it, (brains, W) of
+        `kernels.LOG`. poses: (brains * W, steps, 3), to be filled with x, y and heading.
+        """
+        check_alike(brains)
+        chosen = np.arange(len(self)) if worlds is None else np.asarray(worlds)
+        count = len(brains) * len(chosen)
+        pairs = np.empty((count, 2), np.int64)
+        pairs[:, 0] = np.repeat(np.arange(len(brains)), len(chosen))
+        pairs[:, 1] = np.tile(chosen, len(brains))
+        logs = np.zeros(count, LOG)
+        minds, rules, state = stack(widen(brains)), self.rules(brains[0]), self.batch.state
+        kept = np.zeros((count, 0, 3)) if poses is None else poses
+        workers = max(min(threads or cores(), count), 1)
+        seats: SimpleQueue[Seat] = SimpleQueue()
+        for _ in range(workers):
+            seats.put(make_seat(state, self.batch.beams, mind_at(minds, 0).silicon))
+
+        def work(part: Array) -> None:
+            seat = seats.get()
+            episodes(part[0], part[-1] + 1, pairs, rules, state, minds, seat, logs, kept)
+            seats.put(seat)
+
+        parts = np.array_split(np.arange(count), min(CHUNKS * workers if workers > 1 else 1, count))
+        if workers == 1:
+            work(parts[0])
+        else:
+            with ThreadPoolExecutor(workers) as pool:
+                list(pool.map(work, parts))
+        return logs.reshape(len(brains), len(chosen))
+
+    def run(self, brain: Brain, *, threads: int | None = None) -> list[Episode]:
+        """Drive one brain through every world, and hash its trajectories."""
+        steps = int(self.batch.state.rows["time_limit"].max()) + 1
+        most = max(POSES_BYTES // (24 * steps), 1)
+        found = []
+        for first in range(0, len(self), most):
+            worlds = np.arange(first, min(first + most, len(self)))
+            poses = np.empty((len(worlds), steps, 3))
+            logs = self.drive([brain], worlds, threads=threads, poses=poses)[0]
+            found += [self.episode(brain, log, path) for log, path in zip(logs, poses, strict=True)]
+        return found
+
+    def episode(self, brain: Brain, log: Any, poses: Array) -> Episode:
+        """Name what came of one episode; poses: its trajectory (steps, 3)."""
+        values = {name: log[name].item() for name in LOG.names or () if name != "totals"}
+        steps, outcome = values.pop("steps"), values.pop("outcome")
+        return Episode(
+            **values,
+            outcome=OUTCOMES[outcome],
+            duration_s=steps * self.batch.clock.control_s,
+            events=brain.network.events(log["totals"]),
+            trajectory_sha256=hashlib.sha256(poses[: steps + 1].tobytes()).hexdigest(),
+        )

@@ -1,0 +1,250 @@
+"""One episode as one kernel: world, sensors, encoder, chip, decoder, latency and counters."""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurobot.compiled import kernel
+from neurobot.controllers.poppins import Desk, Mind, forget, make_desk, think
+from neurobot.envs.sensors import Beams, feel_rows, scan_rows
+from neurobot.envs.tasks import GOAL_RANGE_M, RUNNING, Results, Task, step_rows
+from neurobot.envs.world import Clock, Robot, State, blank_state
+from neurobot.iqif import Silicon
+from neurobot.lanes import lane, sync
+from neurobot.loop import LATE, substeps_until
+from neurobot.poppins import CYCLES, TOTALS, Bill
+
+Array = NDArray[Any]
+
+# What is known of an episode when it is over; names as in `loop.Episode`.
+LOG = np.dtype(
+    [
+        ("outcome", "i8"),
+        ("steps", "i8"),
+        ("reward", "f8"),
+        ("path_m", "f8"),
+        ("clearance_m", "f8"),
+        ("ground_m2", "i8"),
+        ("decisions", "i8"),
+        ("late_decisions", "i8"),
+        ("latency_total_s", "f8"),
+        ("latency_max_s", "f8"),
+        ("totals", "i8", (len(TOTALS),)),
+    ]
+)
+# The clock between a brain and its robot, as `loop.Pilot` keeps it.
+PILOT = np.dtype(
+    [
+        ("pending", "f8", (2,)),
+        ("in_force", "f8", (2,)),
+        ("has_force", "?"),
+        ("substeps_left", "i8"),
+        ("busy", "?"),
+    ]
+)
+HOLD, COAST, BRAKE = range(len(LATE))
+
+
+class Rules(NamedTuple):
+    """What is the same in all episodes."""
+
+    robot: Robot
+    clock: Clock
+    task: Task
+    beams: Beams
+    clock_hz: float  # of the chip; 0: decisions take no time
+    late: int  # position in LATE
+
+
+class Seat(NamedTuple):
+    """What one robot at a time writes while it drives."""
+
+    state: State  # of one row
+    results: Results  # of one row
+    distance_m: Array  # (1, beams)
+    range_m: Array  # (1, beams) float32
+    wheels: Array  # (1, 2)
+    switch: Array  # (1,)
+    powered: Array  # (1,)
+    row: Array  # (1,) 0
+    pilot: Array  # (1,) of PILOT
+    desk: Desk
+
+
+def make_seat(state: State, beams: Beams, silicon: Silicon) -> Seat:
+    """Allocate what it takes to drive through such worlds with such a chip."""
+    count, pair = len(beams.cos), np.zeros((1, 2), np.float32)
+    return Seat(
+        blank_state(1, state.discs.shape[1], state.segments.shape[1]),
+        Results(pair, pair.copy(), np.zeros(1), np.zeros(1, np.int8)),
+        np.zeros((1, count)),
+        np.zeros((1, count), np.float32),
+        np.zeros((1, 2)),
+        np.zeros(1, np.int64),
+        np.ones(1, np.bool_),
+        np.zeros(1, np.int64),
+        np.zeros(1, PILOT),
+        make_desk(silicon),
+    )
+
+
+@kernel
+def place(worlds: State, w: int, seat: Seat) -> None:
+    """Put the robot into a fresh world, with nothing on its mind."""
+    state, pilot = seat.state, seat.pilot[0]
+    state.rows[0] = worlds.rows[w]
+    for k in range(worlds.rows[w].discs):
+        for c in range(worlds.discs.shape[2]):
+            state.discs[0, k, c] = worlds.discs[w, k, c]
+    for k in range(worlds.rows[w].segments):
+        for c in range(worlds.segments.shape[2]):
+            state.segments[0, k, c] = worlds.segments[w, k, c]
+    pilot.has_force = pilot.busy = False
+    pilot.substeps_left = 0
+    forget(seat.desk)
+    for k in range(seat.desk.window.totals.shape[0]):
+        seat.desk.window.totals[k] = 0
+
+
+@kernel
+def decide(rules: Rules, mind: Mind, seat: Seat, log: Any) -> None:
+    """Look, think, and note when the decision is due."""
+    state, desk = seat.state, seat.desk
+    scan_rows(seat.row, state, rules.beams, seat.distance_m, seat.range_m)
+    goal_x, goal_y = 1.0, 0.0
+    if rules.task.has_goal:
+        velocity, goal = seat.results.velocity, seat.results.goal
+        feel_rows(seat.row, state.rows, rules.robot.track_m, GOAL_RANGE_M, velocity, goal)
+        goal_x, goal_y = float(goal[0, 0]), float(goal[0, 1])
+    before = desk.window.totals[CYCLES]
+    think(mind, desk, seat.range_m[0], goal_x, goal_y)
+    if lane() == 0:
+        cycles = desk.window.totals[CYCLES] - before
+        latency_s = cycles / rules.clock_hz if rules.clock_hz > 0.0 else 0.0
+        due(rules.clock, seat.pilot[0], latency_s, log)
+        seat.pilot[0].pending[0], seat.pilot[0].pending[1] = desk.wheels[0], desk.wheels[1]
+
+
+@kernel
+def due(clock: Clock, pilot: Any, latency_s: float, log: Any) -> None:
+    """Note when a decision comes into force."""
+    pilot.substeps_left = substeps_until(latency_s, clock.substep_s)
+    log.decisions += 1
+    log.late_decisions += pilot.substeps_left > clock.substeps
+    log.latency_total_s += latency_s
+    log.latency_max_s = max(log.latency_max_s, latency_s)
+
+
+@kernel
+def schedule(rules: Rules, seat: Seat, was_busy: bool) -> None:
+    """Prepare a control step: what is in force until the decision is, and from when on that is."""
+    pilot, me = seat.pilot[0], seat.state.rows[0]
+    motors = rules.late if was_busy else HOLD
+    if pilot.has_force:
+        me.command_left = min(max(pilot.in_force[0], -1.0), 1.0)
+        me.command_right = min(max(pilot.in_force[1], -1.0), 1.0)
+    if motors == BRAKE:
+        me.command_left = me.command_right = 0.0
+    seat.switch[0], seat.powered[0] = pilot.substeps_left, motors != COAST
+    seat.wheels[0, 0], seat.wheels[0, 1] = pilot.pending[0], pilot.pending[1]
+    pilot.busy = pilot.substeps_left > rules.clock.substeps
+    pilot.substeps_left -= rules.clock.substeps
+    if not pilot.busy:
+        pilot.has_force = True
+        pilot.in_force[0], pilot.in_force[1] = pilot.pending[0], pilot.pending[1]
+
+
+@kernel
+def move(rules: Rules, seat: Seat, log: Any) -> None:
+    """Take one control step of the world."""
+    step_rows(
+        seat.row, seat.state, rules.robot, rules.clock, rules.task, seat.wheels, seat.switch,
+        seat.powered, seat.results,
+    )  # fmt: skip
+    log.steps += 1
+    log.reward += seat.results.reward[0]
+    log.outcome = seat.results.outcome[0]
+
+
+@kernel
+def keep_pose(me: Any, step: int, poses: Array) -> None:
+    """Write where the robot is, where poses (steps, 3) are wanted."""
+    if step < poses.shape[0]:
+        poses[step, 0], poses[step, 1], poses[step, 2] = me.x, me.y, me.heading
+
+
+@kernel
+def close(seat: Seat, log: Any) -> None:
+    """Note what an episode came to."""
+    me, totals = seat.state.rows[0], seat.desk.window.totals
+    log.path_m, log.clearance_m, log.ground_m2 = me.path, me.clearance, me.ground
+    for k in range(totals.shape[0]):
+        log.totals[k] = totals[k]
+
+
+@kernel
+def episode(
+    rules: Rules, worlds: State, w: int, mind: Mind, seat: Seat, log: Any, poses: Array
+) -> None:
+    """Drive one robot through one world, from its start to its end."""
+    if lane() == 0:
+        place(worlds, w, seat)
+        keep_pose(seat.state.rows[0], 0, poses)
+    sync()
+    while log.outcome == RUNNING:
+        was_busy = seat.pilot[0].busy
+        if not was_busy:
+            decide(rules, mind, seat, log)
+        if lane() == 0:
+            schedule(rules, seat, was_busy)
+            move(rules, seat, log)
+            keep_pose(seat.state.rows[0], log.steps, poses)
+        sync()
+    if lane() == 0:
+        close(seat, log)
+    sync()
+
+
+@kernel
+def mind_at(minds: Mind, p: int) -> Mind:
+    """Take one mind out of a stack of them."""
+    silicon, bill = minds.silicon, minds.bill
+    return Mind(
+        Silicon(
+            silicon.cells[p],
+            silicon.weights[p],
+            silicon.fed[p],
+            silicon.current_low,
+            silicon.current_high,
+            silicon.current_wraps,
+        ),
+        Bill(
+            bill.synaptic_ops[p],
+            bill.weight_reads[p],
+            bill.sends[p],
+            bill.cycles_per_tick,
+            bill.cycles_per_read,
+            bill.lanes,
+        ),
+        minds.plan[p : p + 1],
+        minds.sector_of,
+    )
+
+
+@kernel
+def episodes(
+    first: int,
+    last: int,
+    pairs: Array,
+    rules: Rules,
+    worlds: State,
+    minds: Mind,
+    seat: Seat,
+    logs: Array,
+    poses: Array,
+) -> None:
+    """Drive the pairs (E, 2) of mind and world from first to last."""
+    for k in range(first, last):
+        mind = mind_at(minds, pairs[k, 0])
+        episode(rules, worlds, pairs[k, 1], mind, seat, logs[k], poses[k])
