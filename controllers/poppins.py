@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from neurobot.compiled import kernel
+from neurobot.compiled import kernel, part
 from neurobot.controllers import veto
 from neurobot.controllers.programs import ROAM, SEEK, Program
 from neurobot.controllers.wheels import chord, unit_vectors, wheel_commands
@@ -95,7 +95,7 @@ def make_desk(silicon: Silicon) -> Desk:
     )
 
 
-@kernel
+@part
 def forget(desk: Desk) -> None:
     """Forget the last decision."""
     mood = desk.mood[0]
@@ -146,7 +146,7 @@ def drive_levels(plan: Any, mood: Any, goal_x: float, goal_y: float, levels: Int
     levels[veto.SPIN_RIGHT] = share(plan.spin if left else again, plan.drive)
 
 
-@kernel
+@part
 def encode(mind: Mind, desk: Desk, range_m: Array, goal_x: float, goal_y: float) -> None:
     """Turn a scan and a goal, metres ahead and to the left, into spike trains."""
     plan, mood, trains = mind.plan[0], desk.mood[0], desk.window.trains
@@ -194,7 +194,7 @@ def tire(plan: Any, mood: Any, speed_mps: float) -> None:
     mood.weary = min(max(mood.weary + (1 if stuck else -1), 0), WEARY_MOST)
 
 
-@kernel
+@part
 def steer(plan: Any, desk: Desk, ticks: int) -> None:
     """Turn what the chip did into wheel commands."""
     mood = desk.mood[0]
@@ -205,7 +205,7 @@ def steer(plan: Any, desk: Desk, ticks: int) -> None:
     desk.wheels[0], desk.wheels[1] = left, right
 
 
-@kernel
+@part
 def think(mind: Mind, desk: Desk, range_m: Array, goal_x: float, goal_y: float) -> int:
     """Turn one scan into wheel commands by one decision of the chip; return its ticks."""
     encode(mind, desk, range_m, goal_x, goal_y)

@@ -38,7 +38,7 @@ def cache_folder() -> str:
     return ""
 
 
-def kernel(function: F) -> F:
+def compile_function(function: F, **options: Any) -> F:
     """Compile a function: no interpreter lock, IEEE division, no reordered floating point.
 
     The machine code is kept on disk where that is possible.
@@ -46,12 +46,26 @@ def kernel(function: F) -> F:
     usual = config.CACHE_DIR
     config.CACHE_DIR = cache_folder()
     try:
-        compiled = njit(
-            cache=bool(cache_folder()), nogil=True, error_model="numpy", forceinline=True
-        )(function)
+        compiled = njit(cache=bool(cache_folder()), nogil=True, error_model="numpy", **options)(
+            function
+        )
     finally:
         config.CACHE_DIR = usual
     return cast(F, compiled)
+
+
+def kernel(function: F) -> F:
+    """Compile a function as such, and into the machine code of what calls it."""
+    return compile_function(function, forceinline=True)
+
+
+def part(function: F) -> F:
+    """Compile a function as a piece of what calls it, before types are known.
+
+    For the upper storeys of a tall kernel: compiling each of them as well, with all that is below
+    it, would take most of the time.
+    """
+    return compile_function(function, inline="always")
 
 
 def cores() -> int:

@@ -21,7 +21,7 @@ import numpy as np
 from numba.cpython.unsafe.numbers import trailing_zeros
 from numpy.typing import ArrayLike, NDArray
 
-from neurobot.compiled import kernel
+from neurobot.compiled import kernel, part
 from neurobot.fixed import (
     Ints,
     check_range,
@@ -202,7 +202,7 @@ def wake(silicon: Silicon, work: Work) -> None:
     sync()
 
 
-@kernel
+@part
 def rank(silicon: Silicon, work: Work, count: int) -> None:
     """Note how many fired, and fill their last group up with the row of weights that is zero."""
     work.crowd[0] = count
@@ -292,7 +292,7 @@ def gather(silicon: Silicon, work: Work) -> None:
     rank(silicon, work, count)
 
 
-@kernel
+@part
 def tick(silicon: Silicon, work: Work) -> None:
     """Advance all neurons by one step of the stimulus, and the spikes of the step before."""
     accumulate(silicon, work)

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neurobot.chip import Chip as Chip
-from neurobot.compiled import kernel
+from neurobot.compiled import kernel, part
 from neurobot.decode import is_decided
 from neurobot.events import Events
 from neurobot.fixed import Ints, check_range, signed_range, whole_numbers
@@ -84,7 +84,7 @@ def make_window(ticks: int, lanes: int, voters: ArrayLike) -> Window:
     )
 
 
-@kernel
+@part
 def charge(bill: Bill, who: Any, count: int, totals: Any) -> None:
     """Count what delivering the spikes of the last tick, and then updating all neurons, takes."""
     reads = 0
@@ -109,7 +109,7 @@ def stimulate(train: Any, cells: Any, totals: Any) -> None:
         add_up(totals, STIMULI, int(count))
 
 
-@kernel
+@part
 def count_spikes(work: Work, window: Window) -> None:
     """Count the spikes of a tick: each neuron's, all, and the votes among them."""
     count = work.crowd[0]
@@ -123,7 +123,7 @@ def count_spikes(work: Work, window: Window) -> None:
     window.totals[SPIKES] += count
 
 
-@kernel
+@part
 def count_deliveries(bill: Bill, work: Work, window: Window) -> None:
     """Count the messages and synaptic operations of a run.
 

@@ -7,6 +7,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wai
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,12 @@ import gymnasium as gym
 
 import neurobot
 from neurobot.controllers import make_controller
+from neurobot.envs.batch import Batch
 from neurobot.envs.planner import shortest_path_m
+from neurobot.envs.scene import Scene
 from neurobot.events import Events
 from neurobot.loop import Episode, Timing, attach, require_delays, run_episode
+from neurobot.rollout import Arena, rolls
 from neurobot.store import Store
 
 ENVS = ("neurobot/Avoidance-v0", "neurobot/Navigation-v0")
@@ -89,16 +93,8 @@ def seat_controller(job: Job, env: Any) -> Any:
     return controller
 
 
-def run_job(job: Job) -> Record:
-    """Run one episode."""
-    env = open_env(job.env, job.scenario, job.options)
-    controller = seat_controller(job, env)
-    count = env.unwrapped.batch.worlds.count
-    world = {"world": job.episode % count} if count else None
-    episode = run_episode(env, controller, job.seed, job.timing, world)
-    shortest_m = None
-    if env.unwrapped.has_goal:
-        shortest_m = shortest_path_m(env.unwrapped.scene, env.unwrapped.batch.robot)
+def to_record(job: Job, episode: Episode, scene: Scene, batch: Batch) -> Record:
+    """Say of an episode what it was."""
     return Record(
         **vars(episode),
         controller=job.controller,
@@ -106,13 +102,44 @@ def run_job(job: Job) -> Record:
         scenario=job.scenario,
         episode=job.episode,
         seed=job.seed,
-        shortest_m=shortest_m,
+        shortest_m=shortest_path_m(scene, batch.robot) if batch.task.has_goal else None,
     )
 
 
-def run_block(jobs: Sequence[Job]) -> list[Record]:
-    """Run some episodes one after the other."""
-    return [run_job(job) for job in jobs]
+def run_steps(job: Job, env: Any, controller: Any) -> Record:
+    """Run one episode of any controller, step by step."""
+    count = env.unwrapped.batch.worlds.count
+    world = {"world": job.episode % count} if count else None
+    episode = run_episode(env, controller, job.seed, job.timing, world)
+    return to_record(job, episode, env.unwrapped.scene, env.unwrapped.batch)
+
+
+def run_arena(jobs: Sequence[Job], env: Any, controller: Any) -> list[Record]:
+    """Run episodes as one kernel."""
+    count = env.unwrapped.batch.worlds.count
+    worlds = [job.episode % count for job in jobs] if count else None
+    arena = Arena(env, [job.seed for job in jobs], worlds=worlds, timing=jobs[0].timing)
+    episodes = arena.run(controller.brain_for(arena.seeking), threads=1)
+    done = zip(jobs, episodes, arena.batch.scenes, strict=True)
+    return [to_record(job, episode, scene, arena.batch) for job, episode, scene in done if scene]
+
+
+def run_block(jobs: Sequence[Job]) -> Generator[list[Record], None, None]:
+    """Run some episodes, and yield them as they are done."""
+    for _, group in groupby(jobs, key=lambda job: (job.controller, job.scenario)):
+        same = list(group)
+        env = open_env(same[0].env, same[0].scenario, same[0].options)
+        controller = seat_controller(same[0], env)
+        if rolls(controller, env):
+            yield run_arena(same, env, controller)
+            continue
+        for job in same:
+            yield [run_steps(job, env, seat_controller(job, env))]
+
+
+def run_whole_block(jobs: Sequence[Job]) -> list[Record]:
+    """Run some episodes to their end."""
+    return [record for records in run_block(jobs) for record in records]
 
 
 def ignore_interrupts() -> None:
@@ -123,11 +150,12 @@ def ignore_interrupts() -> None:
 def run_blocks(blocks: Sequence[Sequence[Job]], jobs: int) -> Generator[list[Record], None, None]:
     """Yield the records of each block as it is done, in this process or in several."""
     if jobs == 1 or len(blocks) <= 1:
-        yield from (run_block([job]) for block in blocks for job in block)
+        for block in blocks:
+            yield from run_block(block)
         return
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(min(jobs, len(blocks)), context, ignore_interrupts)
-    waiting: set[Future[list[Record]]] = {pool.submit(run_block, block) for block in blocks}
+    waiting: set[Future[list[Record]]] = {pool.submit(run_whole_block, block) for block in blocks}
     try:
         while waiting:
             done, waiting = wait(waiting, return_when=FIRST_COMPLETED)

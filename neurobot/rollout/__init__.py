@@ -18,7 +18,7 @@ from gymnasium.utils import seeding
 from numpy.typing import NDArray
 
 from neurobot.compiled import cores
-from neurobot.controllers.poppins import Brain, Mind
+from neurobot.controllers.poppins import Brain, Mind, PoppinsController
 from neurobot.envs.batch import Batch
 from neurobot.envs.tasks import OUTCOMES
 from neurobot.loop import LATE, Body, Episode, Timing
@@ -70,17 +70,27 @@ def widen(brains: Sequence[Brain]) -> list[Mind]:
     ]
 
 
+def rolls(controller: Any, env: Any) -> bool:
+    """Whether this controller's episodes in this environment are what an arena computes."""
+    batch = getattr(env.unwrapped, "batch", None)
+    if not isinstance(controller, PoppinsController) or not isinstance(batch, Batch):
+        return False
+    ours = (PoppinsController.act, PoppinsController.reset)
+    same = (type(controller).act, type(controller).reset) == ours
+    return same and batch.settings.action == "continuous"
+
+
 class Arena:
     """Worlds that are drawn once, in which any number of brains is driven, again and again.
 
-    env: id of one of neurobot's environments, whose robot has a range sensor and takes continuous
-    actions; seeds: of each world's episode; worlds: positions in a file of many (default: one
-    after the other); timing: how latency acts back; options: further keywords of the environment.
+    env: one of neurobot's environments or its id, with a range sensor and continuous actions;
+    seeds: of each world's episode; worlds: positions in a file of many (default: one after the
+    other); timing: how latency acts back; options: further keywords of the environment.
     """
 
     def __init__(
         self,
-        env: str,
+        env: Any,
         seeds: Sequence[int],
         *,
         worlds: Sequence[int] | None = None,
@@ -89,19 +99,19 @@ class Arena:
     ) -> None:
         if not len(seeds):
             raise ValueError("seeds: none found, one or more needed")
-        template: Any = gym.make(env, disable_env_checker=True, **options).unwrapped
-        if not isinstance(getattr(template, "batch", None), Batch):
+        made = gym.make(env, disable_env_checker=True, **options) if isinstance(env, str) else env
+        template = getattr(made.unwrapped, "batch", None)
+        if not isinstance(template, Batch):
             raise ValueError(f"env: {env} has no worlds of ours")
-        settings = template.batch.settings
-        if settings.action != "continuous":
-            raise ValueError(f"action: {settings.action!r} found, 'continuous' needed")
+        if template.settings.action != "continuous":
+            raise ValueError(f"action: {template.settings.action!r} found, 'continuous' needed")
         self.timing = timing or Timing()
-        self.batch = Batch(len(seeds), template.has_goal, settings)
+        self.batch = Batch(len(seeds), template.task.has_goal, template.settings)
         count = self.batch.worlds.count
         for i, seed in enumerate(seeds):
             k = worlds[i] if worlds is not None else i % count if count else None
-            options = {} if k is None else {"world": k}
-            self.batch.reset(i, seeding.np_random(int(seed))[0], options)
+            world = {} if k is None else {"world": k}
+            self.batch.reset(i, seeding.np_random(int(seed))[0], world)
 
     def __len__(self) -> int:
         return self.batch.count

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from neurobot.compiled import kernel
+from neurobot.compiled import kernel, part
 from neurobot.controllers.poppins import Desk, Mind, forget, make_desk, think
 from neurobot.envs.sensors import Beams, feel_rows, scan_rows
 from neurobot.envs.tasks import GOAL_RANGE_M, RUNNING, Results, Task, step_rows
@@ -89,7 +89,7 @@ def make_seat(state: State, beams: Beams, silicon: Silicon) -> Seat:
     )
 
 
-@kernel
+@part
 def place(worlds: State, w: int, seat: Seat) -> None:
     """Put the robot into a fresh world, with nothing on its mind."""
     state, pilot = seat.state, seat.pilot[0]
@@ -107,7 +107,7 @@ def place(worlds: State, w: int, seat: Seat) -> None:
         seat.desk.window.totals[k] = 0
 
 
-@kernel
+@part
 def decide(rules: Rules, mind: Mind, seat: Seat, log: Any) -> None:
     """Look, think, and note when the decision is due."""
     state, desk = seat.state, seat.desk
@@ -126,7 +126,7 @@ def decide(rules: Rules, mind: Mind, seat: Seat, log: Any) -> None:
         seat.pilot[0].pending[0], seat.pilot[0].pending[1] = desk.wheels[0], desk.wheels[1]
 
 
-@kernel
+@part
 def due(clock: Clock, pilot: Any, latency_s: float, log: Any) -> None:
     """Note when a decision comes into force."""
     pilot.substeps_left = substeps_until(latency_s, clock.substep_s)
@@ -136,7 +136,7 @@ def due(clock: Clock, pilot: Any, latency_s: float, log: Any) -> None:
     log.latency_max_s = max(log.latency_max_s, latency_s)
 
 
-@kernel
+@part
 def schedule(rules: Rules, seat: Seat, was_busy: bool) -> None:
     """Prepare a control step: what is in force until the decision is, and from when on that is."""
     pilot, me = seat.pilot[0], seat.state.rows[0]
@@ -155,7 +155,7 @@ def schedule(rules: Rules, seat: Seat, was_busy: bool) -> None:
         pilot.in_force[0], pilot.in_force[1] = pilot.pending[0], pilot.pending[1]
 
 
-@kernel
+@part
 def move(rules: Rules, seat: Seat, log: Any) -> None:
     """Take one control step of the world."""
     step_rows(
@@ -167,14 +167,14 @@ def move(rules: Rules, seat: Seat, log: Any) -> None:
     log.outcome = seat.results.outcome[0]
 
 
-@kernel
+@part
 def keep_pose(me: Any, step: int, poses: Array) -> None:
     """Write where the robot is, where poses (steps, 3) are wanted."""
     if step < poses.shape[0]:
         poses[step, 0], poses[step, 1], poses[step, 2] = me.x, me.y, me.heading
 
 
-@kernel
+@part
 def close(seat: Seat, log: Any) -> None:
     """Note what an episode came to."""
     me, totals = seat.state.rows[0], seat.desk.window.totals
@@ -183,7 +183,7 @@ def close(seat: Seat, log: Any) -> None:
         log.totals[k] = totals[k]
 
 
-@kernel
+@part
 def episode(
     rules: Rules, worlds: State, w: int, mind: Mind, seat: Seat, log: Any, poses: Array
 ) -> None:
@@ -206,7 +206,7 @@ def episode(
     sync()
 
 
-@kernel
+@part
 def mind_at(minds: Mind, p: int) -> Mind:
     """Take one mind out of a stack of them."""
     silicon, bill = minds.silicon, minds.bill
