@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from neurobot.compiled import kernel, part
 from neurobot.controllers import veto
-from neurobot.controllers.programs import ROAM, SEEK, Program
+from neurobot.controllers.program_files import DEFAULT_PROGRAM, find_programs
+from neurobot.controllers.programs import Program
 from neurobot.controllers.wheels import chord, unit_vectors, wheel_commands
 from neurobot.decode import NO_WINNER, winner
 from neurobot.encode import FULL, add_change, proximity, write_rate
@@ -46,10 +47,12 @@ PLAN = np.dtype(
         ("angles", "f8", (veto.DIRECTIONS,)),
         ("drive", "f8"),
         ("approach", "i8"),
-        *((name, "f8") for name in ("base", "goal", "ahead", "last", "spin", "turn_gain")),
+        ("base_stimulus", "f8"),  # `base`: but a record of NumPy's has an attribute of that name
+        *((name, "f8") for name in ("goal", "ahead", "last", "spin", "turn_gain")),
         *((name, "f8") for name in ("creep_rate", "full_rate", "creep", "cruise", "brake_gain")),
         *((name, "f8") for name in ("track_m", "max_speed_mps", "max_yaw_rate_radps")),
-    ]
+    ],
+    align=True,
 )
 # What is remembered from one decision to the next.
 MOOD = np.dtype(
@@ -58,7 +61,8 @@ MOOD = np.dtype(
         ("undecided", "i8"),  # decisions in a row that nobody won
         ("weary", "i8"),  # grows while the robot gets nowhere, 0..WEARY_MOST
         ("before", "i4", (veto.THREATS,)),  # levels of the last decision
-    ]
+    ],
+    align=True,
 )
 
 
@@ -136,7 +140,7 @@ def drive_levels(plan: Any, mood: Any, goal_x: float, goal_y: float, levels: Int
     last_x, last_y = mood.last[0], mood.last[1]
     for d in range(lane(), veto.DIRECTIONS, TOGETHER):
         cos, sin = plan.moves[d, 0], plan.moves[d, 1]
-        stimulus = plan.base - plan.goal * chord(goal_x, goal_y, cos, sin)
+        stimulus = plan.base_stimulus - plan.goal * chord(goal_x, goal_y, cos, sin)
         stimulus -= plan.ahead * chord(1.0, 0.0, cos, sin)
         stimulus -= plan.last * chord(last_x, last_y, cos, sin)
         levels[d] = share(stimulus, plan.drive)
@@ -258,6 +262,7 @@ def plan_for(program: Program, body: Body) -> Array:
             if hasattr(source, name):
                 plan[name] = getattr(source, name)
     plan["zones_m"] = scale * np.array([program.near_m, program.far_m])
+    plan["base_stimulus"] = program.base
     plan["angles"] = program.wiring.directions_rad
     plan["moves"] = unit_vectors(program.wiring.directions_rad)
     return plan
@@ -266,33 +271,44 @@ def plan_for(program: Program, body: Body) -> Array:
 class PoppinsController:
     """See, spike, vote, steer; one decision of the chip at a time, each from rest.
 
-    chip: fields of `neurobot.chip.Chip` that differ from its defaults. After each decision
-    `brain` is what decided, and `brain.trains` what its chip was told.
+    program: a name in `program_files.PROGRAMS`, or a file of `neurobot fit`; chip: fields of
+    `neurobot.chip.Chip` that differ from its defaults. After each decision `brain` is what decided,
+    and `brain.trains` what its chip was told.
     """
 
-    programs = (ROAM, SEEK)
-
-    def __init__(self, **chip: Any) -> None:
+    def __init__(self, *, program: str = DEFAULT_PROGRAM, **chip: Any) -> None:
         known = [field.name for field in fields(Chip)]
         for name in sorted(chip.keys() - set(known))[:1]:
-            raise ValueError(f"poppins: unknown option {name!r}; known: {', '.join(known)}")
+            raise ValueError(
+                f"poppins: unknown option {name!r}; known: {', '.join(known)}, program"
+            )
         self.chip = Chip(**chip)
+        self.source = program
+        self.programs = find_programs(program)
         self.clock_hz = self.chip.clock_hz
         self.events = Events()
 
     def attach(self, body: Body) -> None:
-        """Wire both programs for the robot's size and field of view."""
+        """Wire the programs for the robot's size and field of view."""
         require_range("poppins", body)
-        self.roam, self.seek = (Brain(program, self.chip, body) for program in self.programs)
+        self.brains = [
+            None if program is None else Brain(program, self.chip, body)
+            for program in self.programs
+        ]
 
     def brain_for(self, seeking: bool) -> Brain:
         """Return the program that seeks a goal, or the one that roams."""
-        return self.seek if seeking else self.roam
+        brain = self.brains[seeking]
+        if brain is None:
+            task = self.programs._fields[seeking]
+            raise ValueError(f"poppins: program {self.source} has none to {task}")
+        return brain
 
     def reset(self, seed: int) -> None:
         """Forget the last decision."""
-        for brain in (self.roam, self.seek):
-            forget(brain.desk)
+        for brain in self.brains:
+            if brain:
+                forget(brain.desk)
 
     def act(self, observation: Observation) -> NDArray[np.float32]:
         """Turn one scan into wheel commands by one decision of the chip."""

@@ -16,12 +16,10 @@ from neurobot.loop import LATE, Body, Observation
 RENDER_MODES = ("human", "rgb_array")
 
 
-def ends(outcome: Array, has_goal: bool) -> tuple[Array, Array]:
-    """Translate outcomes (E,) to Gymnasium's (terminated, truncated)."""
-    by_time = outcome == TIMEOUT
-    if not has_goal:
-        by_time |= outcome == SUCCESS
-    return (outcome != RUNNING) & ~by_time, by_time
+def ends(outcome: Any, has_goal: bool) -> tuple[Any, Any]:
+    """Translate an outcome, or outcomes (E,), to Gymnasium's (terminated, truncated)."""
+    by_time = (outcome == TIMEOUT) | (outcome == (TIMEOUT if has_goal else SUCCESS))
+    return (outcome != RUNNING) ^ by_time, by_time
 
 
 class AvoidanceEnv(gym.Env[Observation, Any]):
@@ -158,9 +156,9 @@ class AvoidanceEnv(gym.Env[Observation, Any]):
             self._trail.append((batch.state.rows["x"][0], batch.state.rows["y"][0]))
         if self.render_mode == "human":
             self.render()
-        terminated, truncated = ends(batch.results.outcome, self.has_goal)
+        terminated, truncated = ends(int(batch.results.outcome[0]), self.has_goal)
         reward = float(batch.results.reward[0])
-        return batch.observation(0), reward, bool(terminated[0]), bool(truncated[0]), batch.info(0)
+        return batch.observation(0), reward, terminated, truncated, batch.info(0)
 
     def get_state(self) -> Any:
         """Return a snapshot from which `set_state` goes on, bit for bit."""
@@ -175,7 +173,7 @@ class AvoidanceEnv(gym.Env[Observation, Any]):
         batch.state, batch.scenes, outcome, self._schedule, self.np_random = parts
         batch.results.outcome[0] = outcome
         self._trail = []
-        batch.sense(batch.shares[0])
+        batch.sense(batch.rows)
         return batch.observation(0)
 
     def render(self) -> Any:

@@ -4,7 +4,8 @@ The single environments are batches of one; the vectorized ones are batches of m
 anything to what happens here, hence the same seeds give the same bits in both.
 """
 
-from collections.abc import Mapping, Sequence
+import copy
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from math import radians
@@ -16,10 +17,11 @@ from gymnasium import spaces
 
 from neurobot.compiled import cores
 from neurobot.envs.maps import open_worlds
+from neurobot.envs.rows import live_rows, sense_rows
 from neurobot.envs.scene import Scene
-from neurobot.envs.sensors import fan, feel_rows, lens, make_beams, picture_rows, scan_rows
+from neurobot.envs.sensors import fan, lens, make_beams
 from neurobot.envs.settings import Settings, one_of
-from neurobot.envs.tasks import GOAL_RANGE_M, OUTCOMES, RUNNING, Results, Task, step_rows
+from neurobot.envs.tasks import GOAL_RANGE_M, OUTCOMES, RUNNING, Results, Task
 from neurobot.envs.world import ROBOTS, Array, blank_state, make_clock
 from neurobot.loop import Body
 
@@ -70,9 +72,9 @@ class Batch:
         )
         self.at_once = np.zeros(count, np.int64)
         self.powered = np.ones(count, np.bool_)
+        self.rows = np.arange(count)
         threads = min(cores(), count // ROWS_PER_THREAD)
         self.pool = ThreadPoolExecutor(threads - 1) if threads > 1 else None
-        self.shares = np.array_split(np.arange(count), max(threads, 1))
 
     def _build_sensor(self) -> None:
         settings, robot = self.settings, self.robot
@@ -111,6 +113,11 @@ class Batch:
         )
 
     @property
+    def is_drawn(self) -> bool:
+        """Whether there is a world in every row: then each has a time limit."""
+        return bool(self.state.rows["time_limit"].all())
+
+    @property
     def frames_per_second(self) -> int:
         """Pictures a second that show the world as fast as it is."""
         return max(1, round(1 / self.clock.control_s))
@@ -140,7 +147,8 @@ class Batch:
         for key in given:
             one_of("reset option", key, RESET_OPTIONS)
         difficulty = given.get("difficulty", self.settings.difficulty)
-        replace(self.settings, difficulty=difficulty)  # refuses what is out of range
+        if "difficulty" in given:
+            replace(self.settings, difficulty=difficulty)  # refuses what is out of range
         scene = self.worlds.draw(rng, difficulty, self.robot, given.get("world"))
         if "start" in given:
             scene = replace(scene, start=numbers("start", given["start"], 3))
@@ -161,6 +169,23 @@ class Batch:
         self.state.rows["gap"][i] = self.state.rows["clearance"][i] = gap_m
         self.results.outcome[i] = RUNNING
         self.sense(np.array([i]))
+
+    def _arrays(self) -> tuple[Array, ...]:
+        """All that changes, one row per world."""
+        return (*self.state, *self.results, self.scratch, self.readings)
+
+    def save(self) -> Any:
+        """Copy the worlds and all that changes in them, for `load`."""
+        return copy.deepcopy(self._arrays()), list(self.scenes)
+
+    def load(self, saved: Any, rows: Any = slice(None)) -> None:
+        """Return all rows, or some (by mask or positions), to what they were at `save`."""
+        arrays, scenes = saved
+        self._make_room(*(array.shape[1] for array in arrays[1:3]))
+        for now, then in zip(self._arrays(), arrays, strict=True):
+            now[(rows, *map(slice, then.shape[1:]))] = then[rows]
+        for i in self.rows[rows].tolist():
+            self.scenes[i] = scenes[i]
 
     def _make_room(self, discs: int, segments: int) -> None:
         """Grow the padding of the obstacle arrays where a scene holds more than fits."""
@@ -201,32 +226,31 @@ class Batch:
         """Take one control step in some rows (all, if none are named), and sense."""
         switch = self.at_once if switch is None else switch
         powered = self.powered if powered is None else powered
+        plain = tuple(self.robot), tuple(self.clock), tuple(self.task)
+        rest: Any = (*self.state, *plain, *self.beams, self.scratch, self.readings, *self.results)
 
         def work(share: Array) -> None:
-            step_rows(
-                share, self.state, self.robot, self.clock, self.task, commands, switch, powered,
-                self.results,
-            )  # fmt: skip
-            self.sense(share)
+            live_rows(share, commands, switch, powered, *rest)
 
-        self._share(work, rows)
+        self._share(work, self.rows if rows is None else rows)
 
-    def _share(self, work: Any, rows: Array | None) -> None:
+    def _share(self, work: Callable[[Array], None], rows: Array) -> None:
         """Do work over rows, in threads where there are many: rows do not touch each other."""
-        if rows is not None:
+        threads = min(cores(), len(rows) // ROWS_PER_THREAD) if self.pool else 1
+        if self.pool is None or threads < 2:
             work(rows)
             return
-        others = [self.pool.submit(work, share) for share in self.shares[1:]] if self.pool else []
-        work(self.shares[0])
+        mine, *shares = np.array_split(rows, threads)
+        others = [self.pool.submit(work, share) for share in shares]
+        work(mine)
         for other in others:
             other.result()
 
     def sense(self, rows: Array) -> None:
         """Write the observations of some rows."""
-        look = picture_rows if self.settings.sensor == "camera" else scan_rows
-        look(rows, self.state, self.beams, self.scratch, self.readings)
-        velocity, goal = self.results.velocity, self.results.goal
-        feel_rows(rows, self.state.rows, self.robot.track_m, GOAL_RANGE_M, velocity, goal)
+        sense_rows(
+            rows, self.state, self.robot, self.beams, self.scratch, self.readings, self.results
+        )
 
     def observation(self, index: Any = slice(None)) -> dict[str, Array]:
         """Copy the observations of one row or of all."""
@@ -287,7 +311,6 @@ class Batch:
         if self.pool is not None:
             self.pool.shutdown()
             self.pool = None
-            self.shares = [np.arange(self.count)]
 
 
 def numbers(name: str, value: Any, count: int) -> tuple[Any, ...]:

@@ -47,6 +47,17 @@ def point_to_segment(px: float, py: float, x: float, y: float, dx: float, dy: fl
 
 
 @kernel
+def segment_within(x: float, y: float, dx: float, dy: float, reach: float) -> bool:
+    """Whether the segment (x, y) + [0, 1] (dx, dy) comes nearer than reach to the origin.
+
+    Its bounding box is asked first: rounding keeps order, so no rounded distance to the segment is
+    less than the one to the box, and the answer is that of `point_to_segment` to the last bit.
+    """
+    beside = max(max(min(x, x + dx), -max(x, x + dx)), max(min(y, y + dy), -max(y, y + dy)))
+    return beside < reach and point_to_segment(0.0, 0.0, x, y, dx, dy) < reach
+
+
+@kernel
 def point_to_box(x: float, y: float, half_length: float, half_width: float) -> float:
     """Distance from (x, y) to the box |x| <= half_length, |y| <= half_width; 0 inside."""
     ex, ey = max(abs(x) - half_length, 0.0), max(abs(y) - half_width, 0.0)

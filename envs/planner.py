@@ -10,8 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import label
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import dijkstra
 
 from neurobot.compiled import kernel
 from neurobot.envs.geometry import point_to_segment, winding
@@ -21,6 +19,7 @@ from neurobot.envs.world import Array, Floats, Robot
 PATH_CELL_M = 0.1
 # Half of the 16 moves of a king and a knight: paths are at most 2.8 % longer than the true ones.
 MOVES = ((0, 1), (1, 0), (1, 1), (1, -1), (1, 2), (2, 1), (2, -1), (1, -2))
+RIM = 2  # the farthest that a move goes
 
 
 @kernel
@@ -139,14 +138,76 @@ def is_solvable(scene: Scene, robot: Robot, cell_m: float) -> bool:
     return bool(here) and bool(here == regions[grid.cell(*scene.goal)])
 
 
-def between(free: NDArray[np.bool_], down: int, right: int) -> NDArray[np.bool_]:
-    """Whether both cells in the middle of a knight's move are free, for each cell to start from."""
-    rows, columns = free.shape
-    side = 1 if right > 0 else -1
-    middles = ((1, side), (1, 0)) if down == 2 else ((0, side), (1, side))
-    first, last = max(-right, 0), columns - max(right, 0)
-    passed = [free[d : rows - down + d, first + r : last + r] for d, r in middles]
-    return passed[0] & passed[1]
+def step_table(columns: int) -> tuple[Array, Floats]:
+    """All 16 moves on a grid of so many columns, laid out row by row.
+
+    Returns offsets (16, 3), of the cell arrived at and of the two that must be free on the way (a
+    knight passes between them, a king has none but its aim), and lengths (16,) in cells.
+    """
+    offsets, lengths = [], []
+    for down, right in MOVES:
+        side = 1 if right > 0 else -1
+        aim = down * columns + right
+        first, second = aim, aim
+        if max(down, abs(right)) == 2:
+            first = columns + side if down == 2 else side
+            second = columns if down == 2 else columns + side
+        offsets += [(aim, first, second), (-aim, first - aim, second - aim)]
+        lengths += [math.hypot(down, right)] * 2
+    return np.array(offsets), np.array(lengths)
+
+
+@kernel
+def part(border: Array, count: int, length: Floats, reach: float, wave: Array) -> int:
+    """Move the border's cells that are no farther than reach to the wave; return how many stay."""
+    staying = 0
+    for k in range(count):
+        cell = border[k]
+        if length[cell] > reach:
+            border[staying] = cell
+            staying += 1
+        else:
+            wave[k - staying] = cell
+    return staying
+
+
+@kernel
+def spread(free: Array, start: int, wanted: Array, offsets: Array, lengths_m: Floats) -> float:
+    """Length of the shortest way to any wanted cell; inf if there is none (Dijkstra, in waves).
+
+    free, wanted: flat grids of bool, with a rim of blocked cells as wide as the longest move. Each
+    wave settles all cells that no way through another can improve.
+    """
+    length = np.full(free.shape[0], np.inf)
+    border, wave = np.empty(free.shape, np.int64), np.empty(free.shape, np.int64)
+    border[0], length[start], count = start, 0.0, 1
+    while count > 0:
+        reach = length[border[:count]].min() + lengths_m.min()
+        staying = part(border, count, length, reach, wave)
+        settled, count = wave[: count - staying], staying
+        arrived = settled[wanted[settled]]
+        if len(arrived) > 0:
+            return float(length[arrived].min())
+        for cell in settled:
+            for move in range(len(offsets)):
+                aim, there = cell + offsets[move, 0], length[cell] + lengths_m[move]
+                if there >= length[aim] or not free[aim]:
+                    continue
+                if free[cell + offsets[move, 1]] and free[cell + offsets[move, 2]]:
+                    if length[aim] == np.inf:
+                        border[count] = aim
+                        count += 1
+                    length[aim] = there
+    return np.inf
+
+
+def shortest_on(free: Array, start: tuple[int, int], wanted: Array, cell_m: float) -> float:
+    """Length of the shortest way from a cell to any wanted one; free, wanted: (rows, columns)."""
+    columns = free.shape[1] + 2 * RIM
+    offsets, lengths = step_table(columns)
+    first = (start[0] + RIM) * columns + start[1] + RIM
+    around = [np.pad(cells, RIM).ravel() for cells in (free, wanted)]
+    return float(spread(around[0], first, around[1], offsets, cell_m * lengths))
 
 
 def shortest_path_m(scene: Scene, robot: Robot) -> float | None:
@@ -162,25 +223,8 @@ def shortest_path_m(scene: Scene, robot: Robot) -> float | None:
     start = grid.cell(scene.start[0], scene.start[1])
     free[start] = True
     rows, columns = free.shape
-    index = np.arange(rows * columns).reshape(rows, columns)
-    sources, targets, lengths = [], [], []
-    for down, right in MOVES:
-        top, bottom = slice(0, rows - down), slice(down, rows)
-        left = slice(max(-right, 0), columns - max(right, 0))
-        shifted = slice(max(right, 0), columns - max(-right, 0))
-        open_ = free[top, left] & free[bottom, shifted]
-        if max(down, abs(right)) == 2:  # a knight also passes the two cells in between
-            open_ &= between(free, down, right)
-        sources.append(index[top, left][open_])
-        targets.append(index[bottom, shifted][open_])
-        lengths.append(np.full(len(sources[-1]), cell_m * math.hypot(down, right)))
-    graph = coo_array(
-        (np.concatenate(lengths), (np.concatenate(sources), np.concatenate(targets))),
-        shape=(index.size, index.size),
-    ).tocsr()
-    distance = dijkstra(graph, directed=False, indices=index[start]).reshape(rows, columns)
     y = grid.origin[1] + (np.arange(rows) + 0.5) * cell_m - scene.goal[1]
     x = grid.origin[0] + (np.arange(columns) + 0.5) * cell_m - scene.goal[0]
-    arrived = np.hypot(x[None, :], y[:, None]) <= max(scene.goal_tolerance_m, cell_m)
-    best = float(distance[arrived].min(initial=np.inf))
+    wanted = np.hypot(x[None, :], y[:, None]) <= max(scene.goal_tolerance_m, cell_m)
+    best = shortest_on(free, start, wanted, cell_m)
     return best if math.isfinite(best) else None

@@ -41,8 +41,8 @@ class Scene:
         state.discs[i, : len(discs)] = discs
         state.segments[i, : len(edges), :2] = edges[:, :2]
         state.segments[i, : len(edges), 2:] = edges[:, 2:] - edges[:, :2]
-        row = state.rows[i : i + 1]
-        row[:] = np.zeros(1, ROW)
+        state.rows[i] = np.zeros((), ROW)
+        row = state.rows[i]
         row["x"], row["y"], row["heading"] = self.start
         row["x0"], row["y0"], row["x1"], row["y1"] = self.bounds
         row["goal_x"], row["goal_y"] = self.goal

@@ -13,8 +13,9 @@ import numpy as np
 from neurobot.angles import sincos
 from neurobot.chance import gauss, uniform
 from neurobot.compiled import kernel
-from neurobot.envs.geometry import point_to_segment, ray_to_disc, ray_to_segment
-from neurobot.envs.world import RADIUS, Array, Floats, State, X, Y
+from neurobot.envs.geometry import ray_to_disc, ray_to_segment, segment_within
+from neurobot.envs.world import RADIUS, Array, Floats, X, Y
+from neurobot.lanes import TOGETHER, lane
 
 NOISE_STREAM = 1
 DROPOUT_STREAM = 2
@@ -70,22 +71,22 @@ def cast(me: Any, discs: Floats, segments: Floats, beams: Beams, distance_m: Flo
     count = ray_cos.shape[0]
     x, y = me.x, me.y
     sin, cos = sincos(me.heading)
-    for b in range(count):
+    for b in range(lane(), count, TOGETHER):
         distance_m[b] = range_m
     # The inner loops run over beams, where each lane writes its own element: they vectorize.
     for k in range(me.discs):
         dx, dy, radius = discs[k, X] - x, discs[k, Y] - y, discs[k, RADIUS]
         if dx * dx + dy * dy < (range_m + radius) * (range_m + radius):
             ahead, left = dx * cos + dy * sin, dy * cos - dx * sin
-            for b in range(count):
+            for b in range(lane(), count, TOGETHER):
                 hit = ray_to_disc(ahead, left, ray_cos[b], ray_sin[b], radius)
                 distance_m[b] = min(distance_m[b], hit)
     for k in range(me.segments):
         dx, dy, ex, ey = segments[k, 0] - x, segments[k, 1] - y, segments[k, 2], segments[k, 3]
-        if point_to_segment(0.0, 0.0, dx, dy, ex, ey) < range_m:
+        if segment_within(dx, dy, ex, ey, range_m):
             ahead, left = dx * cos + dy * sin, dy * cos - dx * sin
             along, across = ex * cos + ey * sin, ey * cos - ex * sin
-            for b in range(count):
+            for b in range(lane(), count, TOGETHER):
                 hit = ray_to_segment(ahead, left, along, across, ray_cos[b], ray_sin[b])
                 distance_m[b] = min(distance_m[b], hit)
 
@@ -104,7 +105,7 @@ def blind(me: Any, b: int, beams: Beams) -> bool:
 def scan(me: Any, beams: Beams, distance_m: Floats, out: Array) -> None:
     """Write what the range finder reads, (B,) float32 metres; range_m where nothing is."""
     count = distance_m.shape[0]
-    for b in range(count):
+    for b in range(lane(), count, TOGETHER):
         reading = distance_m[b]
         if beams.noise > 0.0 and reading < beams.range_m:
             reading += beams.noise * gauss(me.key, NOISE_STREAM, me.steps * count + b)
@@ -151,30 +152,3 @@ def feel(me: Any, track_m: float, goal_range_m: float, velocity: Array, goal: Ar
     shrink = goal_range_m / distance if distance > goal_range_m else 1.0
     goal[0] = shrink * (dx * cos + dy * sin)
     goal[1] = shrink * (dy * cos - dx * sin)
-
-
-@kernel
-def scan_rows(chosen: Array, state: State, beams: Beams, distance_m: Floats, out: Array) -> None:
-    """Scan in each of the chosen rows; distance_m (E, B), out (E, B)."""
-    for i in chosen:
-        me = state.rows[i]
-        cast(me, state.discs[i], state.segments[i], beams, distance_m[i])
-        scan(me, beams, distance_m[i], out[i])
-
-
-@kernel
-def picture_rows(chosen: Array, state: State, beams: Beams, distance_m: Floats, out: Array) -> None:
-    """Take a picture in each of the chosen rows; distance_m (E, B), out (E, rows, B, 1)."""
-    for i in chosen:
-        me = state.rows[i]
-        cast(me, state.discs[i], state.segments[i], beams, distance_m[i])
-        picture(me, beams, distance_m[i], out[i])
-
-
-@kernel
-def feel_rows(
-    chosen: Array, rows: Array, track_m: float, goal_range_m: float, velocity: Array, goal: Array
-) -> None:
-    """Feel in each of the chosen rows; velocity (E, 2), goal (E, 2)."""
-    for i in chosen:
-        feel(rows[i], track_m, goal_range_m, velocity[i], goal[i])

@@ -57,40 +57,36 @@ def judge(me: Any, task: Task, touched: bool) -> int:
 
 
 @kernel
-def step_rows(
-    chosen: Array,
+def step_row(
+    i: int,
     state: State,
     robot: Robot,
     clock: Clock,
     task: Task,
-    actions: Floats,
-    switch: Array,
-    powered: Array,
+    left: float,
+    right: float,
+    switch: int,
+    powered: bool,
     results: Results,
 ) -> None:
-    """Take one control step in each of the chosen rows.
-
-    actions: (E, 2) wheel commands, in force after switch (E,) substeps; see `world.advance`.
-    """
-    full_m = robot.max_speed_mps * clock.substep_s * clock.substeps
-    for i in chosen:
-        me, discs, segments = state.rows[i], state.discs[i], state.segments[i]
-        left, right = actions[i, 0], actions[i, 1]
-        before = goal_distance(me)
-        touched = advance(
-            me, discs, segments, robot, clock, left, right, switch[i], powered[i]
-        )  # fmt: skip
-        me.steps += 1
-        fresh = visit(me)
-        outcome = judge(me, task, touched)
-        if task.has_goal:
-            reward = SPEED_REWARD * (before - goal_distance(me)) / full_m
-        else:
-            forward = 0.5 * (me.left + me.right) / robot.max_speed_mps
-            reward = SPEED_REWARD * forward + GROUND_REWARD * fresh
-        if outcome == COLLISION:
-            reward += COLLISION_REWARD
-        elif outcome == SUCCESS:
-            reward += SUCCESS_REWARD
-        results.reward[i] = reward
-        results.outcome[i] = outcome
+    """Take one control step in row i; for the wheel commands and the rest see `world.advance`."""
+    me = state.rows[i]
+    before = goal_distance(me)
+    touched = advance(
+        me, state.discs[i], state.segments[i], robot, clock, left, right, switch, powered
+    )
+    me.steps += 1
+    fresh = visit(me)
+    outcome = judge(me, task, touched)
+    if task.has_goal:
+        full_m = robot.max_speed_mps * clock.substep_s * clock.substeps
+        reward = SPEED_REWARD * (before - goal_distance(me)) / full_m
+    else:
+        forward = 0.5 * (me.left + me.right) / robot.max_speed_mps
+        reward = SPEED_REWARD * forward + GROUND_REWARD * fresh
+    if outcome == COLLISION:
+        reward += COLLISION_REWARD
+    elif outcome == SUCCESS:
+        reward += SUCCESS_REWARD
+    results.reward[i] = reward
+    results.outcome[i] = outcome

@@ -128,7 +128,7 @@ class AvoidanceVectorEnv(VectorEnv[Observation, Array, Array]):
     def step(self, actions: Any) -> tuple[Observation, Array, Array, Array, Infos]:
         """Take one control step in every environment."""
         batch, mode = self.batch, self.autoreset_mode
-        if None in batch.scenes:
+        if not batch.is_drawn:
             raise error.ResetNeeded("the worlds are drawn by reset(): call it before step()")
         if mode is AutoresetMode.DISABLED and self._ended.any():
             raise error.ResetNeeded(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from neurobot.angles import sincos, wrap
 from neurobot.chance import uniform
 from neurobot.compiled import kernel
-from neurobot.envs.geometry import point_to_box, point_to_segment, segment_to_box
+from neurobot.envs.geometry import point_to_box, segment_to_box, segment_within
 
 Floats: TypeAlias = NDArray[np.float64]
 Array: TypeAlias = NDArray[Any]
@@ -153,7 +153,8 @@ ROW = np.dtype(
         ("segments", "i8"),
         ("aimed", "?"),  # moving discs are thrown at the robot, else they bounce
         ("visited", "u8", (GROUND_CELLS,)),  # bitmap of ground
-    ]
+    ],
+    align=True,
 )
 
 
@@ -191,7 +192,7 @@ def clearance(me: Any, discs: Floats, segments: Floats, robot: Robot, reach_m: f
             nearest = min(nearest, gap - rounding - radius)
     for k in range(me.segments):
         dx, dy, ex, ey = segments[k, 0] - x, segments[k, 1] - y, segments[k, 2], segments[k, 3]
-        if point_to_segment(0.0, 0.0, dx, dy, ex, ey) < nearest + around:
+        if segment_within(dx, dy, ex, ey, nearest + around):
             ahead, left = dx * cos + dy * sin, dy * cos - dx * sin
             along, across = ex * cos + ey * sin, ey * cos - ex * sin
             gap = segment_to_box(ahead, left, along, across, half_length, half_width)
@@ -286,8 +287,8 @@ def move_discs(me: Any, discs: Floats, dt: float) -> None:
 @kernel
 def visit(me: Any) -> int:
     """Mark the ground under the robot; return 1 if it is new, else 0."""
-    column = math.floor(me.x / CELL_M) & (GROUND_CELLS - 1)
-    row = math.floor(me.y / CELL_M) & (GROUND_CELLS - 1)
+    column = np.int64(math.floor(me.x / CELL_M)) & (GROUND_CELLS - 1)
+    row = np.int64(math.floor(me.y / CELL_M)) & (GROUND_CELLS - 1)
     mark = np.uint64(1) << np.uint64(column)
     if me.visited[row] & mark:
         return 0
@@ -297,15 +298,15 @@ def visit(me: Any) -> int:
 
 
 @kernel
-def out_of_touch(me: Any, robot: Robot, clock: Clock) -> bool:
-    """Whether nothing can be touched within a control step: the gap is too wide to close in time.
+def free_substeps(me: Any, robot: Robot, dt: float) -> float:
+    """For how many substeps nothing can be touched: the gap is too wide to close in that time.
 
     No point of the footprint moves faster than the wheels allow; a thrown disc may start anywhere.
     """
     around = robot.rounding_m + robot.half_length_m + robot.half_width_m
     yaw_rate = 2.0 * robot.max_speed_mps / robot.track_m
     speed = robot.max_speed_mps + yaw_rate * around + me.disc_speed
-    return not me.aimed and me.gap > speed * clock.substep_s * clock.substeps
+    return 0.0 if me.aimed else me.gap / (speed * dt)
 
 
 @kernel
@@ -325,14 +326,15 @@ def advance(
     Until then the command in force stays, and the wheels roll unpowered if not `powered`.
     Contact is tested at every substep. Returns whether the robot touched something.
     """
-    safe = out_of_touch(me, robot, clock)
+    free = free_substeps(me, robot, clock.substep_s)
     for substep in range(clock.substeps):
         if substep == switch:
             me.command_left = min(max(left, -1.0), 1.0)
             me.command_right = min(max(right, -1.0), 1.0)
         move_robot(me, robot, clock.substep_s, powered or substep >= switch)
-        move_discs(me, discs, clock.substep_s)
-        if not safe and clearance(me, discs, segments, robot, TOUCH_REACH_M) <= 0.0:
+        if me.disc_speed > 0.0:
+            move_discs(me, discs, clock.substep_s)
+        if substep + 1 >= free and clearance(me, discs, segments, robot, TOUCH_REACH_M) <= 0.0:
             me.gap = me.clearance = 0.0
             return True
     me.gap = clearance(me, discs, segments, robot, FAR_M)

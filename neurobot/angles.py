@@ -31,13 +31,9 @@ def sincos(angle_rad: float) -> tuple[float, float]:
         cosine = cosine * square + COSINE_TERMS[n]
     sine *= rest
     turn = int(quarter) & 3
-    if turn == 0:
-        return sine, cosine
-    if turn == 1:
-        return cosine, -sine
-    if turn == 2:
-        return -sine, -cosine
-    return -cosine, sine
+    # No branches: loops over angles vectorize.
+    first, second = (cosine, sine) if turn & 1 else (sine, cosine)
+    return -first if turn & 2 else first, -second if (turn + 1) & 2 else second
 
 
 @kernel

@@ -92,7 +92,8 @@ class Timing:
 @kernel
 def substeps_until(latency_s: float, substep_s: float) -> int:
     """Count the physics substeps that begin before a decision is in force."""
-    return math.ceil(latency_s / substep_s - 1e-9)
+    # A GPU's ceil is a float.
+    return np.int64(math.ceil(latency_s / substep_s - 1e-9))
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,8 @@ python scripts/bench_env.py [--seconds S]
 
 Every rate is the median of five rounds in one process; actions are a slow spin on the spot, so that
 episodes last, and a second figure of the vectorized environment has random actions with all their
-collisions and resets in it. The oracle is the ray caster of tests/naive_world.py.
+collisions and resets in it. Rays are those of `sense_rows` over 1024 worlds, on one core. The
+oracle is the ray caster of tests/naive_world.py.
 """
 
 import argparse
@@ -19,6 +20,10 @@ import gymnasium as gym
 import numpy as np
 
 import neurobot
+from neurobot.envs.batch import Batch
+from neurobot.envs.planner import shortest_path_m
+from neurobot.envs.rows import sense_rows
+from neurobot.envs.settings import make_settings
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
@@ -62,6 +67,38 @@ def vectorized(count: int, beams: int, seconds: float, with_resets: bool) -> flo
     return count * rate(lambda: envs.step(actions[next(turn) % len(actions)]), seconds)
 
 
+def rays(count: int, beams: int, seconds: float) -> float:
+    """Return rays per second on one core, in so many worlds."""
+    batch = make_batch(count, False, beams)
+    args = (batch.rows, batch.state, batch.robot, batch.beams, batch.scratch, batch.readings)
+    sense_rows(*args, batch.results)
+    return count * beams * rate(lambda: sense_rows(*args, batch.results), seconds)
+
+
+def make_batch(count: int, has_goal: bool, beams: int = 36) -> Batch:
+    """Draw so many worlds."""
+    batch = Batch(count, has_goal, make_settings({"beams": beams, **WORLD}))
+    rng = np.random.default_rng(0)
+    for i in range(count):
+        batch.reset(i, rng, None)
+    return batch
+
+
+def resets_and_ways(seconds: float) -> tuple[float, float]:
+    """Return resets per second of navigation in the forest, and shortest ways per second there."""
+    batch, rng = make_batch(1, True), np.random.default_rng(0)
+    scenes = make_batch(64, True).scenes
+    turn = iter(range(10**9))
+
+    def way() -> None:
+        scene = scenes[next(turn) % len(scenes)]
+        assert scene is not None
+        shortest_path_m(scene, batch.robot)
+
+    way()
+    return rate(lambda: batch.reset(0, rng, None), seconds), rate(way, seconds)
+
+
 def oracle_scans(beams: int, seconds: float) -> tuple[float, float]:
     """Return scans per second of our ray caster and of the naive oracle, in the same world."""
     from naive_world import ray
@@ -89,13 +126,19 @@ def main() -> None:
     options.add_argument("--seconds", type=float, default=3.0, help="per figure (default: 3)")
     seconds = options.parse_args().seconds
     print(f"neurobot {neurobot.__version__}, numpy {np.__version__}, forest with 20 discs, seed 0")
-    one = single(36, seconds)
-    show("gym.make, 36 beams", one, f"{1e6 / one:8.1f} us a step")
-    for count in (16, 256, 1024):
-        many = vectorized(count, 36, seconds, with_resets=False)
-        show(f"make_vec {count}, 36 beams", many, f"{many / one:8.1f} x single")
+    for beams in (16, 36):
+        one = single(beams, seconds)
+        show(f"gym.make, {beams} beams", one, f"{1e6 / one:8.1f} us a step")
+    for beams in (16, 36):
+        for count in (16, 256, 1024, 4096):
+            many = vectorized(count, beams, seconds, with_resets=False)
+            show(f"make_vec {count}, {beams} beams", many, f"{many / one:8.1f} x single")
     mixed = vectorized(256, 36, seconds, with_resets=True)
     show("make_vec 256, random actions, resets", mixed, f"{mixed / one:8.1f} x single")
+    resets, ways = resets_and_ways(seconds)
+    show("resets of navigation", resets, f"{1e6 / resets:8.1f} us each")
+    show("shortest ways", ways, f"{1e6 / ways:8.1f} us each")
+    show("rays, 36 beams, one core", rays(1024, 36, seconds), "")
     ours, theirs = oracle_scans(36, seconds)
     show("scans of one world, each a call", ours, f"{ours / theirs:8.1f} x oracle")
 

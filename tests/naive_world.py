@@ -16,6 +16,7 @@ Pose = tuple[float, float, float]  # x, y, heading
 Disc = tuple[float, float, float]  # x, y, radius
 Segment = tuple[float, float, float, float]  # x0, y0, x1, y1
 Edge = tuple[Point, Point]
+Cell = tuple[int, int]  # row, column
 
 
 def ends(segment: Segment) -> Edge:
@@ -233,3 +234,30 @@ def way_exists(start: Point, goal: Point, ground: Ground, step: float) -> bool:
                 seen.add(cell)
                 heapq.heappush(border, (math.dist(there, goal), cell))
     return False
+
+
+def shortest_on_grid(free: Sequence[Sequence[bool]], start: Cell, goals: set[Cell]) -> float:
+    """Length in cells of the shortest way by the moves of a king and a knight, one cell at a time.
+
+    A knight passes the two cells that his straight line cuts.
+    """
+    lengths, border = {start: 0.0}, [(0.0, start)]
+    while border:
+        length, (row, column) = heapq.heappop(border)
+        if (row, column) in goals:
+            return length
+        for down in range(-2, 3):
+            for right in range(-2, 3):
+                if math.gcd(down, right) != 1:
+                    continue
+                passed = {(row + down, column + right)}
+                if max(abs(down), abs(right)) == 2:
+                    for round_ in (math.floor, math.ceil):
+                        passed.add((row + round_(down / 2), column + round_(right / 2)))
+                inside = all(0 <= r < len(free) and 0 <= c < len(free[0]) for r, c in passed)
+                aim, there = (row + down, column + right), length + math.hypot(down, right)
+                open_ = inside and all(free[r][c] for r, c in passed)
+                if open_ and there < lengths.get(aim, math.inf):
+                    lengths[aim] = there
+                    heapq.heappush(border, (there, aim))
+    return math.inf

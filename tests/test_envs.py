@@ -20,8 +20,9 @@ import neurobot  # noqa: F401  (registers the environments)
 from neurobot.envs import batch as batches
 from neurobot.envs import world
 from neurobot.envs.avoidance import AvoidanceEnv
-from neurobot.envs.batch import MOVES, ROWS_PER_THREAD
+from neurobot.envs.batch import MOVES, ROWS_PER_THREAD, Batch
 from neurobot.envs.scenarios import SCENARIOS
+from neurobot.envs.settings import make_settings
 from neurobot.envs.tasks import COLLISION, OUTCOMES, RUNNING, SUCCESS, TIMEOUT, Task, judge
 from neurobot.envs.vector import AvoidanceVectorEnv
 from neurobot.envs.world import ROBOTS
@@ -670,6 +671,49 @@ def test_many_environments_in_threads_equal_single_ones(monkeypatch: pytest.Monk
     assert not running.any()
     envs.close()
     envs.step(drive[0])
+
+
+def test_threads_restart_what_has_ended_as_one_alone_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows that wait for their restart are left out of a step, and the others are still shared."""
+    count, stories = 2 * ROWS_PER_THREAD + 9, []
+    for cores in (2, 1):
+        monkeypatch.setattr(batches, "cores", lambda cores=cores: cores)
+        envs = AvoidanceVectorEnv(count, scenario="empty", time_limit_s=1.0, **FAULTY)
+        assert (envs.batch.pool is None) == (cores == 1)
+        stories.append(list(story(envs, actions(9, 14, envs=count))))
+    assert_same(stories[0], stories[1], "with two threads and with one")
+    ends = [int((event[2] | event[3]).sum()) for event in stories[0] if len(event) == 5]
+    assert sum(0 < ended <= 9 for ended in ends) > 2
+
+
+def test_saved_worlds_come_back_bit_for_bit() -> None:
+    """All rows or some, also after others needed more room."""
+    batch = Batch(4, True, make_settings({"scenario": "crossing", "difficulty": 0.2, **FAULTY}))
+    rng = np.random.default_rng(10)
+    for i in range(4):
+        batch.reset(i, rng, None)
+    saved, drive = batch.save(), actions(10, 12, envs=4).astype(np.float64)
+
+    def told() -> list[Any]:
+        seen: list[Any] = [batch.observation()]
+        for action in drive:
+            batch.step(action)
+            seen.append((batch.observation(), batch.infos(), batch.results.reward.copy()))
+        return seen
+
+    first, scenes = told(), list(batch.scenes)
+    for rows in (slice(None), np.array([0, 2]), np.array([False, True, False, True])):
+        for i in range(4):
+            batch.reset(i, rng, {"difficulty": 0.9})
+        other = batch.observation()
+        batch.load(saved, rows)
+        back = np.arange(4)[rows].tolist()
+        for i in range(4):
+            wanted = first[0] if i in back else other
+            assert_same({k: v[i] for k, v in wanted.items()}, batch.observation(i), f"row {i}")
+            assert (batch.scenes[i] is scenes[i]) == (i in back)
+    batch.load(saved)
+    assert_same(told(), first, "all rows")
 
 
 def test_a_scene_with_more_obstacles_disturbs_no_other_environment() -> None:

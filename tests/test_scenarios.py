@@ -10,7 +10,7 @@ import pytest
 from naive_world import Disc, Point, Segment
 
 from neurobot.envs import scenarios
-from neurobot.envs.planner import is_solvable, shortest_path_m
+from neurobot.envs.planner import is_solvable, shortest_on, shortest_path_m
 from neurobot.envs.scenarios import SCENARIOS, UnsolvableError, box, generate, settle, solvable
 from neurobot.envs.scene import Scene
 from neurobot.envs.world import ROBOTS, Robot
@@ -314,3 +314,22 @@ def test_a_goal_in_a_solid_thing_is_reached_as_far_as_its_tolerance_goes() -> No
     assert shortest_path_m(
         hall(start=(5.0, 10.0, 0.0), goal=(15.0, 10.0), discs=post), ROBOTS["jackal"]
     ) is None  # fmt: skip
+
+
+def test_the_shortest_way_on_a_grid_equals_the_oracle_bit_for_bit() -> None:
+    rng = np.random.default_rng(2)
+    lengths = []
+    for case in range(150):
+        rows, columns = rng.integers(1, 30, 2).tolist()
+        free = rng.uniform(size=(rows, columns)) < rng.choice([0.5, 0.7, 0.95])
+        spots = [(int(rng.integers(rows)), int(rng.integers(columns))) for _ in range(4)]
+        start, goals = spots[0], set(spots[1:])
+        free[start] = True
+        wanted = np.zeros_like(free)
+        wanted[tuple(zip(*goals, strict=True))] = True
+        found = shortest_on(free, start, wanted, 1.0)
+        assert found == naive.shortest_on_grid(free.tolist(), start, goals), f"case {case}"
+        lengths.append(found)
+    assert min(lengths) == 0
+    assert 10 < sum(map(math.isinf, lengths)) < 100
+    assert max(filter(math.isfinite, lengths)) > 30

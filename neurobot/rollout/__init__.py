@@ -140,12 +140,14 @@ class Arena:
         *,
         threads: int | None = None,
         poses: Array | None = None,
+        gpu: bool = False,
     ) -> Array:
         """Drive every brain through every world, or those at some positions (W,).
 
         The brains' chips are equal but for neurons, weights and stimuli. threads: default all
         cores; results do not depend on them. Returns what came of it, (brains, W) of
         `kernels.LOG`. poses: (brains * W, steps, 3), to be filled with x, y and heading.
+        gpu: on a GPU (extra `cuda`), all at once.
         """
         check_alike(brains)
         chosen = np.arange(len(self)) if worlds is None else np.asarray(worlds)
@@ -156,6 +158,12 @@ class Arena:
         logs = np.zeros(count, LOG)
         minds, rules, state = stack(widen(brains)), self.rules(brains[0]), self.batch.state
         kept = np.zeros((count, 0, 3)) if poses is None else poses
+        example = make_seat(state, self.batch.beams, mind_at(minds, 0).silicon)
+        if gpu:
+            from neurobot.rollout import gpu as other  # Numba's CUDA is loaded when it is needed
+
+            other.drive(pairs, rules, state, minds, example, logs, kept)
+            return logs.reshape(len(brains), len(chosen))
         workers = max(min(threads or cores(), count), 1)
         seats: SimpleQueue[Seat] = SimpleQueue()
         for _ in range(workers):

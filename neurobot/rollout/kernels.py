@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 
 from neurobot.compiled import kernel, part
 from neurobot.controllers.poppins import Desk, Mind, forget, make_desk, think
-from neurobot.envs.sensors import Beams, feel_rows, scan_rows
-from neurobot.envs.tasks import GOAL_RANGE_M, RUNNING, Results, Task, step_rows
+from neurobot.envs.rows import sense_row
+from neurobot.envs.sensors import Beams
+from neurobot.envs.tasks import RUNNING, Results, Task, step_row
 from neurobot.envs.world import Clock, Robot, State, blank_state
 from neurobot.iqif import Silicon
 from neurobot.lanes import lane, sync
@@ -31,7 +32,8 @@ LOG = np.dtype(
         ("latency_total_s", "f8"),
         ("latency_max_s", "f8"),
         ("totals", "i8", (len(TOTALS),)),
-    ]
+    ],
+    align=True,
 )
 # The clock between a brain and its robot, as `loop.Pilot` keeps it.
 PILOT = np.dtype(
@@ -41,7 +43,8 @@ PILOT = np.dtype(
         ("has_force", "?"),
         ("substeps_left", "i8"),
         ("busy", "?"),
-    ]
+    ],
+    align=True,
 )
 HOLD, COAST, BRAKE = range(len(LATE))
 
@@ -64,10 +67,6 @@ class Seat(NamedTuple):
     results: Results  # of one row
     distance_m: Array  # (1, beams)
     range_m: Array  # (1, beams) float32
-    wheels: Array  # (1, 2)
-    switch: Array  # (1,)
-    powered: Array  # (1,)
-    row: Array  # (1,) 0
     pilot: Array  # (1,) of PILOT
     desk: Desk
 
@@ -80,10 +79,6 @@ def make_seat(state: State, beams: Beams, silicon: Silicon) -> Seat:
         Results(pair, pair.copy(), np.zeros(1), np.zeros(1, np.int8)),
         np.zeros((1, count)),
         np.zeros((1, count), np.float32),
-        np.zeros((1, 2)),
-        np.zeros(1, np.int64),
-        np.ones(1, np.bool_),
-        np.zeros(1, np.int64),
         np.zeros(1, PILOT),
         make_desk(silicon),
     )
@@ -110,14 +105,13 @@ def place(worlds: State, w: int, seat: Seat) -> None:
 @part
 def decide(rules: Rules, mind: Mind, seat: Seat, log: Any) -> None:
     """Look, think, and note when the decision is due."""
-    state, desk = seat.state, seat.desk
-    scan_rows(seat.row, state, rules.beams, seat.distance_m, seat.range_m)
+    state, results, desk = seat.state, seat.results, seat.desk
+    sense_row(0, state, rules.robot, rules.beams, seat.distance_m, seat.range_m, results)
+    before = desk.window.totals[CYCLES]
+    sync()
     goal_x, goal_y = 1.0, 0.0
     if rules.task.has_goal:
-        velocity, goal = seat.results.velocity, seat.results.goal
-        feel_rows(seat.row, state.rows, rules.robot.track_m, GOAL_RANGE_M, velocity, goal)
-        goal_x, goal_y = float(goal[0, 0]), float(goal[0, 1])
-    before = desk.window.totals[CYCLES]
+        goal_x, goal_y = float(results.goal[0, 0]), float(results.goal[0, 1])
     think(mind, desk, seat.range_m[0], goal_x, goal_y)
     if lane() == 0:
         cycles = desk.window.totals[CYCLES] - before
@@ -137,8 +131,8 @@ def due(clock: Clock, pilot: Any, latency_s: float, log: Any) -> None:
 
 
 @part
-def schedule(rules: Rules, seat: Seat, was_busy: bool) -> None:
-    """Prepare a control step: what is in force until the decision is, and from when on that is."""
+def go(rules: Rules, seat: Seat, was_busy: bool, log: Any) -> None:
+    """Take a control step: what is in force stays so until the decision is due."""
     pilot, me = seat.pilot[0], seat.state.rows[0]
     motors = rules.late if was_busy else HOLD
     if pilot.has_force:
@@ -146,22 +140,15 @@ def schedule(rules: Rules, seat: Seat, was_busy: bool) -> None:
         me.command_right = min(max(pilot.in_force[1], -1.0), 1.0)
     if motors == BRAKE:
         me.command_left = me.command_right = 0.0
-    seat.switch[0], seat.powered[0] = pilot.substeps_left, motors != COAST
-    seat.wheels[0, 0], seat.wheels[0, 1] = pilot.pending[0], pilot.pending[1]
+    step_row(
+        0, seat.state, rules.robot, rules.clock, rules.task, pilot.pending[0], pilot.pending[1],
+        pilot.substeps_left, motors != COAST, seat.results,
+    )  # fmt: skip
     pilot.busy = pilot.substeps_left > rules.clock.substeps
     pilot.substeps_left -= rules.clock.substeps
     if not pilot.busy:
         pilot.has_force = True
         pilot.in_force[0], pilot.in_force[1] = pilot.pending[0], pilot.pending[1]
-
-
-@part
-def move(rules: Rules, seat: Seat, log: Any) -> None:
-    """Take one control step of the world."""
-    step_rows(
-        seat.row, seat.state, rules.robot, rules.clock, rules.task, seat.wheels, seat.switch,
-        seat.powered, seat.results,
-    )  # fmt: skip
     log.steps += 1
     log.reward += seat.results.reward[0]
     log.outcome = seat.results.outcome[0]
@@ -194,11 +181,11 @@ def episode(
     sync()
     while log.outcome == RUNNING:
         was_busy = seat.pilot[0].busy
+        sync()
         if not was_busy:
             decide(rules, mind, seat, log)
         if lane() == 0:
-            schedule(rules, seat, was_busy)
-            move(rules, seat, log)
+            go(rules, seat, was_busy, log)
             keep_pose(seat.state.rows[0], log.steps, poses)
         sync()
     if lane() == 0:
