@@ -1,6 +1,7 @@
 """The programs of the spiking brain: the integers and thresholds of one network for two tasks."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any, NamedTuple
 
 from neurobot.controllers import veto
 
@@ -24,6 +25,74 @@ class Program:
     creep: float  # least share of full speed
     cruise: float  # largest share of full speed
     brake_gain: float  # share of speed lost per brake spike and tick
+
+
+class Range(NamedTuple):
+    """What a number of a program may be."""
+
+    low: float
+    high: float
+    decimals: int  # 0: a whole number
+
+
+# Every number of a program; one of these in any combination is a network that a default chip
+# holds. Potentials and stimuli have the silicon's whole ranges, weights one sign of theirs.
+RANGES = {
+    "near_veto": Range(0, 127, 0),
+    "near_cone": Range(0, 1.57, 2),
+    "near_edge": Range(0.01, 1.57, 2),
+    "far_veto": Range(0, 127, 0),
+    "far_cone": Range(0, 1.57, 2),
+    "far_edge": Range(0.01, 1.57, 2),
+    "strong_rival": Range(0, 127, 0),
+    "weak_rival": Range(0, 127, 0),
+    "persistence": Range(0, 127, 0),
+    "rest": Range(0, 255, 0),
+    "threshold": Range(0, 255, 0),
+    "reset": Range(0, 255, 0),
+    "drive": Range(1, 255, 0),
+    "span": Range(0.5, 3.14, 2),
+    "bend": Range(0.5, 2, 2),
+    "brake": Range(0, 127, 0),
+    "brake_cone": Range(0, 1.57, 2),
+    "near_full_m": Range(0.05, 0.6, 2),
+    "near_none_m": Range(0.7, 2.5, 2),
+    "far_full_m": Range(0.3, 1.5, 2),
+    "far_none_m": Range(1.6, 5, 2),
+    "approach": Range(1, 64, 0),
+    "base": Range(0, 100, 1),
+    "goal": Range(0, 30, 1),
+    "ahead": Range(0, 10, 1),
+    "last": Range(0, 10, 1),
+    "spin": Range(0, 60, 1),
+    "turn_gain": Range(0.5, 8, 2),
+    "creep_rate": Range(0, 0.05, 3),
+    "full_rate": Range(0.06, 0.4, 3),
+    "creep": Range(0, 0.3, 2),
+    "cruise": Range(0.2, 1, 2),
+    "brake_gain": Range(0, 5, 2),
+}
+ZONES = ("near", "far")
+
+
+def numbers_of(program: Program) -> dict[str, float]:
+    """Return the numbers of a program by their names in RANGES."""
+    found = {**vars(program), **vars(program.wiring)}
+    for zone in ZONES:
+        found[f"{zone}_full_m"], found[f"{zone}_none_m"] = found[f"{zone}_m"]
+    return {name: found[name] for name in RANGES}
+
+
+def program_of(numbers: dict[str, float]) -> Program:
+    """Make the program of such numbers; what is whole by RANGES becomes an integer."""
+    left: dict[str, Any] = {
+        name: numbers[name] if bounds.decimals else round(numbers[name])
+        for name, bounds in RANGES.items()
+    }
+    for zone in ZONES:
+        left[f"{zone}_m"] = (left.pop(f"{zone}_full_m"), left.pop(f"{zone}_none_m"))
+    wiring = {field.name: left.pop(field.name) for field in fields(veto.Wiring)}
+    return Program(wiring=veto.Wiring(**wiring), **left)
 
 
 ROAM = Program(
@@ -96,3 +165,13 @@ SEEK = Program(
     cruise=0.91,
     brake_gain=2.0,
 )
+
+
+class Pair(NamedTuple):
+    """What a brain runs for each task; None where nothing is known of it."""
+
+    roam: Program | None
+    seek: Program | None
+
+
+HANDMADE = Pair(ROAM, SEEK)

@@ -142,6 +142,11 @@ class Batch:
         )
 
     def reset(self, i: int, rng: np.random.Generator, options: Mapping[str, Any] | None) -> None:
+        """Put a new world into row i, drawn from rng, and look around."""
+        self.draw(i, rng, options)
+        self.sense(np.array([i]))
+
+    def draw(self, i: int, rng: np.random.Generator, options: Mapping[str, Any] | None) -> None:
         """Put a new world into row i, drawn from rng."""
         given = dict(options or {})
         for key in given:
@@ -168,7 +173,6 @@ class Batch:
         self.state.rows["key"][i] = rng.integers(2**63, dtype=np.uint64)
         self.state.rows["gap"][i] = self.state.rows["clearance"][i] = gap_m
         self.results.outcome[i] = RUNNING
-        self.sense(np.array([i]))
 
     def _arrays(self) -> tuple[Array, ...]:
         """All that changes, one row per world."""

@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import Any
 
-from scipy.stats import binomtest
-
 from neurobot.cost import COST_TABLES
 from neurobot.suite import Record
 
@@ -20,6 +18,8 @@ def mean(values: Sequence[float]) -> float:
 
 def wilson(successes: int, trials: int) -> tuple[float, float]:
     """95 % interval of a rate (Wilson's score interval)."""
+    from scipy.stats import binomtest  # half of the time that importing this package would take
+
     interval = binomtest(successes, trials).proportion_ci(method="wilson")
     return float(interval.low), float(interval.high)
 

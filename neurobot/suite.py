@@ -106,40 +106,55 @@ def to_record(job: Job, episode: Episode, scene: Scene, batch: Batch) -> Record:
     )
 
 
-def run_steps(job: Job, env: Any, controller: Any) -> Record:
-    """Run one episode of any controller, step by step."""
+def run_job(job: Job) -> Record:
+    """Run one episode step by step."""
+    env = open_env(job.env, job.scenario, job.options)
+    controller = seat_controller(job, env)
     count = env.unwrapped.batch.worlds.count
     world = {"world": job.episode % count} if count else None
     episode = run_episode(env, controller, job.seed, job.timing, world)
     return to_record(job, episode, env.unwrapped.scene, env.unwrapped.batch)
 
 
-def run_arena(jobs: Sequence[Job], env: Any, controller: Any) -> list[Record]:
-    """Run episodes as one kernel."""
+def run_block(jobs: Sequence[Job]) -> list[Record]:
+    """Run some episodes one after the other."""
+    return [run_job(job) for job in jobs]
+
+
+def in_blocks(jobs: Sequence[Job], size: int) -> list[Sequence[Job]]:
+    """Part the jobs into blocks."""
+    return [jobs[i : i + size] for i in range(0, len(jobs), size)]
+
+
+def can_roll(job: Job) -> bool:
+    """Whether the episodes of such a job can run as kernels."""
+    env = open_env(job.env, job.scenario, job.options)
+    return rolls(seat_controller(job, env), env)
+
+
+def roll(jobs: Sequence[Job], threads: int) -> list[Record]:
+    """Run episodes of one controller in one scenario as kernels."""
+    env = open_env(jobs[0].env, jobs[0].scenario, jobs[0].options)
+    controller = seat_controller(jobs[0], env)
     count = env.unwrapped.batch.worlds.count
     worlds = [job.episode % count for job in jobs] if count else None
     arena = Arena(env, [job.seed for job in jobs], worlds=worlds, timing=jobs[0].timing)
-    episodes = arena.run(controller.brain_for(arena.seeking), threads=1)
+    episodes = arena.run(controller.brain_for(arena.seeking), threads=threads)
     done = zip(jobs, episodes, arena.batch.scenes, strict=True)
     return [to_record(job, episode, scene, arena.batch) for job, episode, scene in done if scene]
 
 
-def run_block(jobs: Sequence[Job]) -> Generator[list[Record], None, None]:
-    """Run some episodes, and yield them as they are done."""
+def run_jobs(jobs: Sequence[Job], processes: int) -> Generator[list[Record], None, None]:
+    """Yield the records of some jobs at a time: first of those that roll, here, then of others."""
+    others: list[Job] = []
     for _, group in groupby(jobs, key=lambda job: (job.controller, job.scenario)):
         same = list(group)
-        env = open_env(same[0].env, same[0].scenario, same[0].options)
-        controller = seat_controller(same[0], env)
-        if rolls(controller, env):
-            yield run_arena(same, env, controller)
+        if not can_roll(same[0]):
+            others += same
             continue
-        for job in same:
-            yield [run_steps(job, env, seat_controller(job, env))]
-
-
-def run_whole_block(jobs: Sequence[Job]) -> list[Record]:
-    """Run some episodes to their end."""
-    return [record for records in run_block(jobs) for record in records]
+        for block in in_blocks(same, BLOCK * processes):
+            yield roll(block, processes)
+    yield from run_blocks(in_blocks(others, BLOCK), processes)
 
 
 def ignore_interrupts() -> None:
@@ -150,12 +165,11 @@ def ignore_interrupts() -> None:
 def run_blocks(blocks: Sequence[Sequence[Job]], jobs: int) -> Generator[list[Record], None, None]:
     """Yield the records of each block as it is done, in this process or in several."""
     if jobs == 1 or len(blocks) <= 1:
-        for block in blocks:
-            yield from run_block(block)
+        yield from (run_block([job]) for block in blocks for job in block)
         return
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(min(jobs, len(blocks)), context, ignore_interrupts)
-    waiting: set[Future[list[Record]]] = {pool.submit(run_whole_block, block) for block in blocks}
+    waiting: set[Future[list[Record]]] = {pool.submit(run_block, block) for block in blocks}
     try:
         while waiting:
             done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
@@ -239,8 +253,7 @@ def run_wanted(
     missing = [job for job in dict.fromkeys(wanted) if job not in records]
     by_place = {(job.controller, job.scenario, job.episode): job for job in missing}
     progress(len(records), len(wanted))
-    blocks = [missing[i : i + BLOCK] for i in range(0, len(missing), BLOCK)]
-    with closing(run_blocks(blocks, jobs)) as finished:
+    with closing(run_jobs(missing, jobs)) as finished:
         for block in finished:
             for record in block:
                 job = by_place[record.controller, record.scenario, record.episode]

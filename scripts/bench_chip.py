@@ -1,51 +1,43 @@
-"""How long a decision of the chip takes here, and how much faster that is than the naive oracle.
+"""How fast the chip's kernel is: by size, beside NumPy and the naive oracle, and by its roofline.
 
 python scripts/bench_chip.py [--seconds S]
 
-Two populations of 64 neurons and a window of 64 ticks, run to its end, at several firing rates;
-and the shipped `poppins` controller from scan to wheel command. Medians of five rounds on one core.
-The oracle is the chip of tests/naive.py: the same network, the same spikes.
+One core. A chip of two populations, all-to-all and connected both ways, runs windows of 64 ticks
+from rest, counters on. `NumPy` runs the same rules over a batch of chips at once, and is first
+compared with the kernel, spike by spike; so is the oracle of tests/naive.py.
+
+The roofline is what this core could do if nothing but the arithmetic of the rules took time: the
+operations on 16-bit lanes that the rules take (counted below), at the rate at which a loop of
+nothing but such operations runs here.
 """
 
-import argparse
 import statistics
 import sys
-import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from types import FunctionType
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
+from bench_table import Figure, print_benchmarks, rate
+from numpy.typing import NDArray
 
-import neurobot
-from neurobot.controllers.poppins import PoppinsController
-from neurobot.encode import rate as rate_code
-from neurobot.iqif import Neurons, simulate
-from neurobot.loop import attach
-from neurobot.poppins import Poppins, Population
+from neurobot import poppins
+from neurobot.compiled import kernel
+from neurobot.iqif import Neurons, make_work, simulate
+from neurobot.poppins import Chip, Poppins, Population, make_window
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-ROUNDS, SIZE, TICKS = 5, 64, 64
-
-
-def seconds_each(call: Callable[[], object], seconds: float) -> float:
-    """Seconds of one call, the median of some rounds."""
-    times = []
-    for _ in range(ROUNDS):
-        calls, start = 0, time.perf_counter()
-        while (passed := time.perf_counter() - start) < seconds / ROUNDS:
-            call()
-            calls += 1
-        times.append(passed / calls)
-    return statistics.median(times)
-
-
-def show(what: str, each_s: float, more: str) -> None:
-    """Print one line."""
-    print(f"{what:42s}{each_s * 1e6:8.1f} us  {more}")
+SIZE, TICKS, BATCH, WINDOWS = 64, 64, 256, 100
+NOBODY = np.zeros(0, np.int32)
+OPERATIONS_AT_ONCE, REPEATS = 16, 1000
+TURNS = 9
+# Operations on lanes that one update takes, by the rules of `neurobot.iqif`: into the register and
+# to its ends (3), decay (9: sign, rounding, shift, the step of 1), force (8: two differences, two
+# products, branch, choice, shift, sum), stimulus (3), sum (2), spike, reset and floor (5).
+UPDATE_OPERATIONS = 30
 
 
 def equal_neurons(count: int) -> Neurons:
@@ -53,73 +45,189 @@ def equal_neurons(count: int) -> Neurons:
     return Neurons(*(np.full(count, value) for value in (128, 200, 128, 1, 1, 16)))
 
 
-def make_chip(rng: np.random.Generator, drive: int) -> Poppins:
-    """Two all-to-all populations, connected both ways, with a constant drive."""
+def make_chip(rng: np.random.Generator, size: int = SIZE) -> Poppins:
+    """Two all-to-all populations, connected both ways; an input spike makes a neuron fire."""
 
     def weights() -> Any:
-        return rng.integers(-12, 13, (SIZE, SIZE))
+        return rng.integers(-12, 11, (size, size))
 
     return Poppins(
-        Population(equal_neurons(SIZE), weights()),
-        Population(equal_neurons(SIZE), weights()),
-        amplitude=np.full(2 * SIZE, 40),
-        tonic=np.full(2 * SIZE, drive),
+        Population(equal_neurons(size), weights()),
+        Population(equal_neurons(size), weights()),
+        amplitude=np.full(2 * size, 180),
+        tonic=np.zeros(2 * size, np.int32),
         forward=weights(),
         backward=weights(),
+        chip=Chip(neurons=size),
     )
 
 
-def bench_windows(seconds: float) -> None:
-    """Time whole windows of the chip at several firing rates."""
+@kernel
+def repeat(times: int, silicon: Any, bill: Any, work: Any, window: Any) -> None:
+    """Run so many windows, with no Python between them."""
+    for _ in range(times):
+        poppins.run(silicon, bill, work, window, 0)
+
+
+def without_counting() -> Any:
+    """Return the same with everything left out that only counts."""
+
+    def nothing(*_: Any) -> None:
+        pass
+
+    def rebind(function: Any, **names: Any) -> Any:
+        plain = function.py_func
+        return kernel(FunctionType(plain.__code__, {**plain.__globals__, **names}))
+
+    class Bare:
+        run = rebind(poppins.run, charge=kernel(nothing), count_deliveries=kernel(nothing))
+
+    return rebind(repeat, poppins=Bare)
+
+
+def windows_of(chip: Poppins, trains: NDArray[np.bool_]) -> tuple[Any, ...]:
+    """Return what `repeat` takes for one window of input spikes (TICKS, N)."""
+    silicon = chip.silicon
+    window = make_window(TICKS, silicon.weights.shape[1], NOBODY)
+    window.trains[:, : len(chip)] = trains
+    return silicon, chip.bill, make_work(silicon), window
+
+
+def bench_sizes(seconds: float) -> Iterator[Figure]:
+    """Time windows of several sizes and firing rates."""
     rng = np.random.default_rng(0)
-    nobody = np.zeros(0, np.int32)
-    for drive in (-6, 0, 8):
-        chip = make_chip(rng, drive)
-        trains = rate_code(rng.integers(0, 64, 2 * SIZE).astype(np.int32), TICKS)
-        events = chip.decide(trains, nobody)[1]
-        each = seconds_each(partial(chip.decide, trains, nobody), seconds)
-        share = events.spikes / events.membrane_updates
-        updates = events.membrane_updates / each
-        what = f"2 x 64 neurons, 64 ticks, {share:5.1%} firing"
-        show(what, each, f"{updates / 1e6:6.0f} M neuron updates/s")
+    for size, density in ((8, 0.1), (32, 0.0), (32, 0.1), (64, 0.1), (64, 0.3), (128, 0.1)):
+        chip = make_chip(rng, size)
+        trains = rng.random((TICKS, len(chip))) < density
+        events = chip.decide(trains, NOBODY)[1]
+        call = partial(repeat, WINDOWS, *windows_of(chip, trains))
+        found = rate(call, seconds, WINDOWS * events.membrane_updates)
+        firing = events.spikes / events.membrane_updates
+        yield Figure(
+            f"chip, N = {2 * size}, {firing:.0%} firing",
+            found,
+            "updates/s",
+            f"{roofline(firing * 2 * size, seconds, found):.0%} of the roofline",
+        )
 
 
-def bench_oracle(seconds: float) -> None:
+@kernel
+def only_operations(lanes: Any, step: Any, top: Any) -> None:
+    """Add and stop at a top, over and over, in registers; the lanes stay in the nearest memory."""
+    kind = lanes.dtype.type
+    for _ in range(REPEATS):
+        for j in range(lanes.shape[0]):
+            value = lanes[j]
+            for _ in range(OPERATIONS_AT_ONCE // 2):
+                value = min(kind(value + step), top)
+            lanes[j] = value
+
+
+PEAK: list[float] = []
+
+
+def peak(seconds: float) -> float:
+    """Return operations a second on 16-bit lanes, measured once."""
+    if not PEAK:
+        lanes = np.arange(1024, dtype=np.int16)
+        call = partial(only_operations, lanes, np.int16(3), np.int16(1000))
+        PEAK.append(rate(call, seconds, OPERATIONS_AT_ONCE * REPEATS * len(lanes)))
+    return PEAK[0]
+
+
+def roofline(spikes_per_tick: float, seconds: float, found: float) -> float:
+    """Return the share of what the core could do: each spike is one addition for every neuron."""
+    return found * (UPDATE_OPERATIONS + spikes_per_tick) / peak(seconds)
+
+
+def numpy_windows(chip: Poppins, trains: NDArray[np.bool_], kind: Any) -> NDArray[np.bool_]:
+    """Run a batch of windows, (E, TICKS, N) input spikes, with NumPy; return all spikes.
+
+    kind: of the sums of weights. In integers NumPy multiplies matrices slowly; sums of so few
+    8-bit weights are exact in floats, too, and those it multiplies by a fast library.
+    """
+    neurons, weights = chip.neurons, chip.weights.astype(kind)
+    amplitude = chip.stimulus[0].astype(np.int16)
+    rest, threshold, reset, branch = (
+        np.asarray(values, np.int16)
+        for values in (neurons.rest, neurons.threshold, neurons.reset, neurons.branch)
+    )
+    slopes = (neurons.slope_rest.astype(np.int16), neurons.slope_threshold.astype(np.int16))
+    shift = neurons.shift.astype(np.int32)
+    v = np.broadcast_to(rest, trains[:, 0].shape).copy()
+    current = np.zeros(v.shape, np.int32)
+    fired = np.zeros(trains.shape, np.bool_)
+    last = np.zeros(v.shape, kind)
+    for t in range(trains.shape[1]):
+        current += (last @ weights).astype(np.int32)
+        np.clip(current, -32768, 32767, out=current)
+        loss = current >> shift
+        current -= np.where(loss == 0, np.sign(current), loss)
+        force = np.where(v < branch, slopes[0] * (rest - v), slopes[1] * (v - threshold))
+        moved = v + (force >> 3) + current + amplitude * trains[:, t]
+        fired[:, t] = moved > 255
+        v = np.where(fired[:, t], reset, np.maximum(moved, 0)).astype(np.int16)
+        last = fired[:, t].astype(kind)
+    return fired
+
+
+def bench_numpy(seconds: float) -> Iterator[Figure]:
+    """Time NumPy over a batch of chips of 2 x 32 neurons, and the kernel on the same."""
+    rng = np.random.default_rng(1)
+    chip = make_chip(rng, SIZE // 2)
+    trains = rng.random((BATCH, TICKS, len(chip))) < 0.1
+    updates = TICKS * len(chip)
+    ours = rate(partial(repeat, WINDOWS, *windows_of(chip, trains[0])), seconds, WINDOWS * updates)
+    spikes = [chip.decide(window, NOBODY)[0] for window in trains]
+    for kind in (np.int32, np.float32):
+        np.testing.assert_array_equal(spikes, numpy_windows(chip, trains, kind).sum(axis=1))
+        theirs = rate(partial(numpy_windows, chip, trains, kind), seconds, BATCH * updates)
+        what = f"NumPy, {BATCH} chips, N = {len(chip)}, sums in {kind.__name__}"
+        yield Figure(what, theirs, "updates/s", f"the kernel is {ours / theirs:.0f} x as fast")
+
+
+def bench_counting(seconds: float) -> Iterator[Figure]:
+    """Time the shipped size with and without counting events, in turns."""
+    rng = np.random.default_rng(2)
+    chip = make_chip(rng)
+    given = windows_of(chip, rng.random((TICKS, len(chip))) < 0.1)
+    bare = without_counting()
+    costs = []
+    for _ in range(TURNS):
+        counted, free = (
+            rate(partial(call, WINDOWS, *given), seconds / TURNS) for call in (repeat, bare)
+        )
+        costs.append(100 * (free / counted - 1))
+    cost = statistics.median(costs)
+    yield Figure("counting events", cost, "%", f"more time, N = {len(chip)}; in turns")
+
+
+def bench_oracle(seconds: float) -> Iterator[Figure]:
     """Time one population against the oracle, after showing that both do the same."""
     from naive import naive_simulate
 
-    rng = np.random.default_rng(1)
+    rng = np.random.default_rng(3)
     neurons = equal_neurons(SIZE)
     weights, drive = rng.integers(-12, 13, (SIZE, SIZE)), rng.integers(0, 20, (TICKS, SIZE))
     constants = [values.tolist() for values in vars(neurons).values()]
     plain = (*constants, weights.tolist(), drive.tolist())
     spikes = simulate(neurons, weights, drive).spikes
     np.testing.assert_array_equal(spikes, naive_simulate(*plain)[1])
-    ours = seconds_each(lambda: simulate(neurons, weights, drive), seconds)
-    theirs = seconds_each(lambda: naive_simulate(*plain), seconds)
-    show("simulate, 64 neurons, 64 ticks", ours, f"{theirs / ours:6.0f} x oracle")
+    ours = rate(lambda: simulate(neurons, weights, drive), seconds, TICKS * SIZE)
+    theirs = rate(lambda: naive_simulate(*plain), seconds, TICKS * SIZE)
+    yield Figure("oracle, plain Python, N = 64", theirs, "updates/s")
+    what = "`simulate`, all states kept, N = 64"
+    yield Figure(what, ours, "updates/s", f"{ours / theirs:.0f} x oracle")
 
 
-def bench_controller(seconds: float) -> None:
-    """Time the shipped controller from scan to wheel command."""
-    env = gym.make("neurobot/Navigation-v0", scenario="forest")
-    controller = PoppinsController()
-    attach(controller, env)
-    observation = env.reset(seed=0)[0]
-    controller.reset(0)
-    each = seconds_each(lambda: controller.act(observation), seconds)
-    show("poppins, scan to wheel command", each, f"({controller.events.ticks} ticks)")
-
-
-def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    options.add_argument("--seconds", type=float, default=3.0, help="per figure (default: 3)")
-    seconds = options.parse_args().seconds
-    print(f"neurobot {neurobot.__version__}, numpy {np.__version__}, seeds 0 and 1")
-    bench_windows(seconds)
-    bench_oracle(seconds)
-    bench_controller(seconds)
+def figures(seconds: float) -> Iterator[Figure]:
+    """All figures of the chip."""
+    yield Figure("16-bit lane operations alone", peak(seconds), "op/s", "the roofline's rate")
+    yield from bench_sizes(seconds)
+    yield from bench_numpy(seconds)
+    yield from bench_counting(seconds)
+    yield from bench_oracle(seconds)
 
 
 if __name__ == "__main__":
-    main()
+    print_benchmarks(__doc__.partition("\n")[0], figures)

@@ -31,7 +31,7 @@ def make_table(*headings: str, title: str = "") -> Table:
     return table
 
 
-PREFIXES = {6: "M", 3: "k", 0: "", -3: "m", -6: "u", -9: "n", -12: "p"}
+PREFIXES = {9: "G", 6: "M", 3: "k", 0: "", -3: "m", -6: "u", -9: "n", -12: "p"}
 
 
 def prefixed(value: float | None, unit: str, digits: int = 2) -> str:

@@ -21,8 +21,10 @@ from neurobot.compiled import cores
 from neurobot.controllers.poppins import Brain, Mind, PoppinsController
 from neurobot.envs.batch import Batch
 from neurobot.envs.tasks import OUTCOMES
+from neurobot.envs.world import State
+from neurobot.iqif import Silicon
 from neurobot.loop import LATE, Body, Episode, Timing
-from neurobot.rollout.kernels import LOG, Rules, Seat, episodes, make_seat, mind_at
+from neurobot.rollout.kernels import LOG, Rules, Seat, episodes, make_seat
 
 Array = NDArray[Any]
 CHUNKS = 8  # for each thread: those that are done early take more
@@ -80,6 +82,35 @@ def rolls(controller: Any, env: Any) -> bool:
     return same and batch.settings.action == "continuous"
 
 
+def drive_on_threads(
+    threads: int,
+    pairs: Array,
+    rules: Rules,
+    worlds: State,
+    minds: Mind,
+    silicon: Silicon,
+    logs: Array,
+    poses: Array,
+) -> None:
+    """Drive the pairs (E, 2) of mind and world; silicon: of one mind. Fills logs and poses."""
+    seats: SimpleQueue[Seat] = SimpleQueue()
+    for _ in range(threads):
+        seats.put(make_seat(worlds, rules.beams, silicon))
+
+    def work(part: Array) -> None:
+        mine = seats.get()
+        episodes(part[0], part[-1] + 1, pairs, rules, worlds, minds, mine, logs, poses)
+        seats.put(mine)
+
+    parts = np.array_split(np.arange(len(pairs)), min(CHUNKS * threads, len(pairs)))
+    if threads == 1:
+        for part in parts:
+            work(part)
+    else:
+        with ThreadPoolExecutor(threads) as pool:
+            list(pool.map(work, parts))
+
+
 class Arena:
     """Worlds that are drawn once, in which any number of brains is driven, again and again.
 
@@ -111,7 +142,7 @@ class Arena:
         for i, seed in enumerate(seeds):
             k = worlds[i] if worlds is not None else i % count if count else None
             world = {} if k is None else {"world": k}
-            self.batch.reset(i, seeding.np_random(int(seed))[0], world)
+            self.batch.draw(i, seeding.np_random(int(seed))[0], world)
 
     def __len__(self) -> int:
         return self.batch.count
@@ -156,30 +187,16 @@ class Arena:
         pairs[:, 0] = np.repeat(np.arange(len(brains)), len(chosen))
         pairs[:, 1] = np.tile(chosen, len(brains))
         logs = np.zeros(count, LOG)
-        minds, rules, state = stack(widen(brains)), self.rules(brains[0]), self.batch.state
+        alike, rules, state = widen(brains), self.rules(brains[0]), self.batch.state
+        minds = stack(alike)
         kept = np.zeros((count, 0, 3)) if poses is None else poses
-        example = make_seat(state, self.batch.beams, mind_at(minds, 0).silicon)
+        flight = (pairs, rules, state, minds, alike[0].silicon)
         if gpu:
             from neurobot.rollout import gpu as other  # Numba's CUDA is loaded when it is needed
 
-            other.drive(pairs, rules, state, minds, example, logs, kept)
-            return logs.reshape(len(brains), len(chosen))
-        workers = max(min(threads or cores(), count), 1)
-        seats: SimpleQueue[Seat] = SimpleQueue()
-        for _ in range(workers):
-            seats.put(make_seat(state, self.batch.beams, mind_at(minds, 0).silicon))
-
-        def work(part: Array) -> None:
-            seat = seats.get()
-            episodes(part[0], part[-1] + 1, pairs, rules, state, minds, seat, logs, kept)
-            seats.put(seat)
-
-        parts = np.array_split(np.arange(count), min(CHUNKS * workers if workers > 1 else 1, count))
-        if workers == 1:
-            work(parts[0])
+            other.drive(*flight, logs, kept)
         else:
-            with ThreadPoolExecutor(workers) as pool:
-                list(pool.map(work, parts))
+            drive_on_threads(max(min(threads or cores(), count), 1), *flight, logs, kept)
         return logs.reshape(len(brains), len(chosen))
 
     def run(self, brain: Brain, *, threads: int | None = None) -> list[Episode]:

@@ -19,9 +19,9 @@ from neurobot import iqif, lanes
 from neurobot.controllers.poppins import Desk, Mind
 from neurobot.envs.tasks import Results
 from neurobot.envs.world import State
-from neurobot.iqif import Work
+from neurobot.iqif import Silicon, Work
 from neurobot.poppins import Window
-from neurobot.rollout.kernels import Rules, Seat, episode, mind_at
+from neurobot.rollout.kernels import Rules, Seat, episode, make_seat, mind_at
 
 try:
     from numba import cuda as numba_cuda
@@ -173,15 +173,22 @@ def make_seats(seat: Seat, count: int) -> Seat:
 
 
 def drive(
-    pairs: Array, rules: Rules, worlds: State, minds: Mind, seat: Seat, logs: Array, poses: Array
+    pairs: Array,
+    rules: Rules,
+    worlds: State,
+    minds: Mind,
+    silicon: Silicon,
+    logs: Array,
+    poses: Array,
 ) -> None:
-    """Drive the pairs (E, 2) of mind and world; seat: an example. Fills logs and poses."""
+    """Drive the pairs (E, 2) of mind and world; silicon: of one mind. Fills logs and poses."""
     if not cuda.is_available():
         why = " ".join(str(cuda.cuda_error()).split())
         raise RuntimeError(f"no GPU that Numba can use: {why}")
     blocks = min(len(pairs), BLOCKS)
     given = [to_device(each) for each in (pairs, rules, worlds, minds)]
-    seats, written = make_seats(seat, blocks), [to_device(logs), to_device(poses)]
+    seats = make_seats(make_seat(worlds, rules.beams, silicon), blocks)
+    written = [to_device(logs), to_device(poses)]
     with unfused():
         launcher()[blocks, TOGETHER](*given, seats, *written)
     if not SIMULATED:
