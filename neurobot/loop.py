@@ -92,8 +92,7 @@ class Timing:
 @kernel
 def substeps_until(latency_s: float, substep_s: float) -> int:
     """Count the physics substeps that begin before a decision is in force."""
-    # A GPU's ceil is a float.
-    return np.int64(math.ceil(latency_s / substep_s - 1e-9))
+    return -int((1e-9 - latency_s / substep_s) // 1.0)  # on a GPU, math.ceil gives a float
 
 
 @dataclass(frozen=True)

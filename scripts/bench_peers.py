@@ -25,15 +25,15 @@ from unittest.mock import patch
 import gymnasium as gym
 import numpy as np
 import yaml
-from bench_chip import SIZE, TICKS, make_chip
+from bench_chip import SIZE, TICKS, make_chip, repeat, windows_of
 from numpy.typing import NDArray
 from rich.console import Console
 
 from neurobot.cli.terminal import make_table, prefixed
 from neurobot.controllers.poppins import PoppinsController
-from neurobot.encode import rate as rate_code
 from neurobot.loop import attach, run_episode
 from neurobot.poppins import Poppins
+from neurobot.rollout import Arena
 
 # What is run so many times, to return its seconds, and how many units each time makes.
 Side = tuple[Callable[[int], float], int]
@@ -150,7 +150,7 @@ def make_snn() -> Callable[[Any], Any]:
 def snn_decisions(batch: int) -> Side:
     """snnTorch: 36-64-5 floats in 16 ticks, 1104 neuron updates; it can train them.
 
-    neurobot: 128 recurrent integers in 64 ticks, 8192 updates and event counts, one by one.
+    neurobot: 128 recurrent integers in 64 ticks, 8192 updates and event counts.
     """
     import torch
 
@@ -162,9 +162,8 @@ def snn_decisions(batch: int) -> Side:
 def chip_windows() -> tuple[Poppins, NDArray[np.bool_]]:
     """Make a chip with random weights, and windows of input spikes for it, (WINDOWS, T, N)."""
     rng = np.random.default_rng(0)
-    chip = make_chip(rng, drive=0)
-    levels = rng.integers(0, 64, (WINDOWS, 2 * SIZE), np.int32)
-    return chip, np.stack([rate_code(level, TICKS) for level in levels])
+    chip = make_chip(rng)
+    return chip, rng.random((WINDOWS, TICKS, len(chip))) < 0.1
 
 
 def decide_all(chip: Poppins, windows: NDArray[np.bool_]) -> NDArray[np.int32]:
@@ -176,9 +175,16 @@ def our_decisions(units_each: int = 1) -> Side:
     return Timer(partial(decide_all, *chip_windows())).timeit, WINDOWS * units_each
 
 
-def our_batched_decisions() -> Side:
-    """Stand in for a batch by one decision after another."""
-    return our_decisions()
+def our_batched_decisions(units_each: int = 1) -> Side:
+    """Run each window so many times with no Python between them."""
+    chip, windows = chip_windows()
+    batches = [windows_of(chip, window) for window in windows]
+
+    def run() -> None:
+        for batch in batches:
+            repeat(WINDOWS, *batch)
+
+    return Timer(run).timeit, WINDOWS * WINDOWS * units_each
 
 
 def make_brian(chip: Poppins, windows: NDArray[np.bool_]) -> tuple[Any, list[Any]]:
@@ -246,6 +252,16 @@ def our_closed_loop() -> Side:
     return Timer(drive).timeit, drive()
 
 
+def our_rollout() -> Side:
+    arena = Arena(ROAM, range(5), **FOREST)
+    brain = arena.brain()
+
+    def drive() -> int:
+        return int(arena.drive([brain], threads=1)["decisions"].sum())
+
+    return Timer(drive).timeit, drive()
+
+
 COMPARISONS: list[tuple[str, str, Builder, Builder]] = [
     ("ir-sim", "180 beams, 12 discs", irsim_steps, partial(our_steps, ROAM, **FOREST)),
     ("ir-sim", "the same, 1024 worlds", irsim_steps, partial(our_worlds, 1024, ROAM, **FOREST)),
@@ -254,8 +270,9 @@ COMPARISONS: list[tuple[str, str, Builder, Builder]] = [
     ("gymnax", "8192 points with a goal", point_steps, partial(our_worlds, MANY, SEEK, **POINT)),
     ("snntorch", "decisions, batch 1", partial(snn_decisions, 1), our_decisions),
     ("snntorch", "decisions, batch 8192", partial(snn_decisions, MANY), our_batched_decisions),
-    ("brian2", "neuron updates", brian_updates, partial(our_decisions, 2 * SIZE * TICKS)),
+    ("brian2", "neuron updates", brian_updates, partial(our_batched_decisions, 2 * SIZE * TICKS)),
     ("ir-sim", "closed loop with snnTorch", chained_steps, our_closed_loop),
+    ("ir-sim", "the same, as a rollout", chained_steps, our_rollout),
 ]
 
 

@@ -22,7 +22,7 @@ import gymnasium as gym
 from bench_table import Figure, print_benchmarks, rate
 
 from neurobot.compiled import cores
-from neurobot.controllers.poppins import Brain, PoppinsController
+from neurobot.controllers.poppins import PoppinsController
 from neurobot.envs.batch import Batch
 from neurobot.envs.settings import make_settings
 from neurobot.loop import attach, run_episode
@@ -41,17 +41,10 @@ print(imported - start, time.perf_counter() - imported)
 """
 
 
-def seat(arena: Arena) -> Brain:
-    """Return the shipped brain for an arena's robots."""
-    controller = PoppinsController()
-    controller.attach(arena.body)
-    return controller.brain_for(arena.seeking)
-
-
 def rolled(worlds: int, threads: int, seconds: float) -> float:
     """Return decisions per second of rollouts."""
     arena = Arena(ID, range(worlds), **WORLD)
-    brain = seat(arena)
+    brain = arena.brain()
     decisions = int(arena.drive([brain], threads=threads)["decisions"].sum())
     return rate(partial(arena.drive, [brain], threads=threads), seconds, decisions)
 

@@ -23,14 +23,6 @@ SEEDS = range(7, 10)
 SLOW = "poppins?clock_hz=400000.0"  # some decisions are late
 
 
-def seated(name: str, arena: Arena) -> Brain:
-    """Return the brain of a controller for an arena's robots."""
-    controller = make_controller(name)
-    controller.attach(arena.body)
-    brain: Brain = controller.brain_for(arena.seeking)
-    return brain
-
-
 def stepped(name: str, env_id: str, timing: Timing, **options: Any) -> list[Episode]:
     """Run the same episodes step by step."""
     env, controller = gym.make(env_id, **options), make_controller(name)
@@ -58,14 +50,14 @@ def test_an_episode_is_the_same_as_step_by_step(
 ) -> None:
     limited = {"time_limit_s": 12.0, **options}
     arena = Arena(env_id, SEEDS, timing=timing, **limited)
-    rolled = arena.run(seated(name, arena))
+    rolled = arena.run(arena.brain(name))
     assert rolled == stepped(name, env_id, timing, **limited)
     assert len({episode.trajectory_sha256 for episode in rolled}) == len(SEEDS)
 
 
 def test_slow_chips_are_late_in_these_cases() -> None:
     arena = Arena(NAVIGATION, SEEDS, timing=Timing(late="coast"))
-    episodes = arena.run(seated(SLOW, arena))
+    episodes = arena.run(arena.brain(SLOW))
     assert 0 < sum(e.late_decisions for e in episodes) < sum(e.decisions for e in episodes)
 
 
@@ -151,6 +143,8 @@ def test_discrete_actions_and_unlike_chips_are_refused() -> None:
     with pytest.raises(ValueError, match="action: 'discrete' found, 'continuous' needed"):
         Arena(NAVIGATION, [1], action="discrete")
     arena = Arena(NAVIGATION, [1])
+    with pytest.raises(ValueError, match="controller 'vfh' is no spiking one"):
+        arena.brain("vfh")
     with pytest.raises(ValueError, match="brains: none found"):
         arena.drive([])
     unlike = [Brain(SEEK, Chip(current_bits=bits), arena.body) for bits in (16, 10)]

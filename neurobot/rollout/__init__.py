@@ -18,6 +18,7 @@ from gymnasium.utils import seeding
 from numpy.typing import NDArray
 
 from neurobot.compiled import cores
+from neurobot.controllers import make_controller
 from neurobot.controllers.poppins import Brain, Mind, PoppinsController
 from neurobot.envs.batch import Batch
 from neurobot.envs.tasks import OUTCOMES
@@ -156,6 +157,14 @@ class Arena:
     def seeking(self) -> bool:
         """Whether the robots have a goal."""
         return self.batch.task.has_goal
+
+    def brain(self, name: str = "poppins") -> Brain:
+        """Seat a spiking controller, by its name with options; return the brain that it uses."""
+        controller = make_controller(name)
+        if not isinstance(controller, PoppinsController):
+            raise ValueError(f"controller {name!r} is no spiking one: it has no brain to roll")
+        controller.attach(self.body)
+        return controller.brain_for(self.seeking)
 
     def rules(self, brain: Brain) -> Rules:
         """Collect what is the same in all episodes."""
