@@ -12,7 +12,7 @@ import numpy as np
 
 from neurobot.angles import sincos
 from neurobot.chance import gauss, uniform
-from neurobot.compiled import kernel
+from neurobot.compiled import apart, kernel
 from neurobot.envs.geometry import ray_to_disc, ray_to_segment, segment_within
 from neurobot.envs.world import RADIUS, Array, Floats, X, Y
 from neurobot.lanes import TOGETHER, lane
@@ -64,7 +64,7 @@ def make_beams(
     return Beams(cos, sin, faulty, float(range_m), float(noise), float(dropout))
 
 
-@kernel
+@apart
 def cast(me: Any, discs: Floats, segments: Floats, beams: Beams, distance_m: Floats) -> None:
     """Measure the true distance along each beam into distance_m (B,), at most range_m."""
     ray_cos, ray_sin, range_m = beams.cos, beams.sin, beams.range_m
@@ -101,7 +101,7 @@ def blind(me: Any, b: int, beams: Beams) -> bool:
     return uniform(me.key, DROPOUT_STREAM, me.steps * beams.dead.shape[0] + b) < beams.dropout
 
 
-@kernel
+@apart
 def scan(me: Any, beams: Beams, distance_m: Floats, out: Array) -> None:
     """Write what the range finder reads, (B,) float32 metres; range_m where nothing is."""
     count = distance_m.shape[0]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurobot.chance import bits
-from neurobot.compiled import kernel
+from neurobot.compiled import apart, kernel
 from neurobot.fixed import Ints
 from neurobot.lanes import TOGETHER, lane
 
@@ -27,7 +27,7 @@ def proximity(distance_m: float, near_m: float, far_m: float) -> int:
     return int(max(share, 0.0) * FULL)
 
 
-@kernel
+@apart
 def write_rate(levels: Ints, trains: Any) -> None:
     """Write evenly spaced spikes: level / 256 of all ticks, the same for the same level."""
     for t in range(trains.shape[0]):

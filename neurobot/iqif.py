@@ -21,7 +21,7 @@ import numpy as np
 from numba.cpython.unsafe.numbers import trailing_zeros
 from numpy.typing import ArrayLike, NDArray
 
-from neurobot.compiled import kernel, part
+from neurobot.compiled import apart, kernel, part
 from neurobot.fixed import (
     Ints,
     check_range,
@@ -46,7 +46,6 @@ RANGES = {
     "tau": (0, 1 << 15),
 }
 INT32 = signed_range(32)
-GROUP = 4  # rows of weights that are read at a time
 LOWEST_BITS = np.uint64(0x0102040810204080)
 
 
@@ -105,7 +104,7 @@ class Silicon(NamedTuple):
     # (blocks, COLUMNS * LANES); ROUND_UP is added to a negative current before it is shifted, KEEP
     # is -1 where the current lasts beyond a step, else 0; what fills up the last block never spikes
     cells: Array
-    weights: Array  # (N + 1 pre, blocks * LANES post), the last row is zero
+    weights: Array  # (N pre, blocks * LANES post)
     fed: Array  # (blocks,) whether any weight leads there
     current_low: int
     current_high: int
@@ -118,7 +117,7 @@ class Work(NamedTuple):
     cells: Array  # as those of the silicon
     fired: Array  # (blocks * LANES,) uint8 0 or 1, this tick ...
     words: Array  # ... the same memory as uint64
-    who: Array  # uint32 positions of those that fired, and the zero row of the weights after them
+    who: Array  # (blocks * LANES,) uint32 positions of those that fired, in order
     crowd: Array  # (1,) how many fired
 
 
@@ -158,14 +157,14 @@ def make_silicon(
     table[THRESHOLD // LANES] = SPIKE_LEVEL
     for row, values in zip(table, columns, strict=False):
         row[:count] = values
-    filled = np.zeros((count + 1, blocks * LANES), kind)
-    filled[:count, :count] = weights
+    filled = np.zeros((count, blocks * LANES), kind)
+    filled[:, :count] = weights
     return Silicon(
         np.ascontiguousarray(
             table.reshape(COLUMNS, blocks, LANES).swapaxes(0, 1).reshape(blocks, -1)
         ),
         filled,
-        np.asarray(filled.reshape(count + 1, blocks, LANES).any(axis=(0, 2))),
+        np.asarray(filled.reshape(count, blocks, LANES).any(axis=(0, 2))),
         *signed_range(current_bits),
         wraps,
     )
@@ -174,7 +173,7 @@ def make_silicon(
 def make_work(silicon: Silicon) -> Work:
     """Allocate what a run of a network needs."""
     words = np.zeros(silicon.weights.shape[1] // 8, np.uint64)
-    who = np.zeros(len(silicon.weights) + GROUP, np.uint32)
+    who = np.zeros(silicon.weights.shape[1], np.uint32)
     return Work(silicon.cells.copy(), words.view(np.uint8), words, who, np.zeros(1, np.int64))
 
 
@@ -197,20 +196,11 @@ def wake(silicon: Silicon, work: Work) -> None:
         sync()
         for j in range(lane(), LANES, TOGETHER):
             cells[b, POTENTIAL + j] = cells[b, REST + j]
-    if lane() == 0:
-        rank(silicon, work, 0)
+    work.crowd[0] = 0
     sync()
 
 
-@part
-def rank(silicon: Silicon, work: Work, count: int) -> None:
-    """Note how many fired, and fill their last group up with the row of weights that is zero."""
-    work.crowd[0] = count
-    for k in range(GROUP):
-        work.who[count + k] = silicon.weights.shape[0] - 1
-
-
-@kernel
+@apart
 def accumulate(silicon: Silicon, work: Work) -> None:
     """Sum the weights of the neurons that fired for all neurons that they feed."""
     cells, weights, who = work.cells, silicon.weights, work.who
@@ -219,13 +209,9 @@ def accumulate(silicon: Silicon, work: Work) -> None:
             continue
         for j in range(lane(), LANES, TOGETHER):
             cells[b, ARRIVING + j] = 0
-        for k in range(0, work.crowd[0], GROUP):
-            w, x, y, z = who[k], who[k + 1], who[k + 2], who[k + 3]
+        for k in range(work.crowd[0]):
             for j in range(lane(), LANES, TOGETHER):
-                i = b * LANES + j
-                cells[b, ARRIVING + j] += (
-                    weights[w, i] + weights[x, i] + weights[y, i] + weights[z, i]
-                )
+                cells[b, ARRIVING + j] += weights[who[k], b * LANES + j]
 
 
 @kernel
@@ -252,7 +238,7 @@ def decay_step(kind: Any, current: Any, shift: Any, round_up: Any) -> Any:
     return kind(kind(current > 0) + sign) if loss == 0 else loss
 
 
-@kernel
+@apart
 def update(silicon: Silicon, work: Work) -> None:
     """Decay the currents, then move the membranes by one step of the force and the inputs."""
     cells = work.cells
@@ -276,7 +262,7 @@ def update(silicon: Silicon, work: Work) -> None:
 
 
 @kernel
-def gather(silicon: Silicon, work: Work) -> None:
+def gather(work: Work) -> None:
     """Write the positions of the neurons that fired, in order, to the front of who."""
     count = 0
     for block in range(work.words.shape[0] // 8):
@@ -289,7 +275,7 @@ def gather(silicon: Silicon, work: Work) -> None:
             work.who[count] = LANES * block + lowest_bit(mask)
             mask &= mask - np.uint64(1)
             count += 1
-    rank(silicon, work, count)
+    work.crowd[0] = count
 
 
 @part
@@ -299,7 +285,7 @@ def tick(silicon: Silicon, work: Work) -> None:
     update(silicon, work)
     sync()
     if lane() == 0:
-        gather(silicon, work)
+        gather(work)
     sync()
 
 

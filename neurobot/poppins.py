@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neurobot.chip import Chip as Chip
-from neurobot.compiled import kernel, part
+from neurobot.compiled import apart, kernel, part
 from neurobot.decode import is_decided
 from neurobot.events import Events
 from neurobot.fixed import Ints, check_range, signed_range, whole_numbers
@@ -95,7 +95,7 @@ def charge(bill: Bill, who: Any, count: int, totals: Any) -> None:
     totals[CYCLES] += bill.cycles_per_tick + -(-reads * bill.cycles_per_read // bill.lanes)
 
 
-@kernel
+@apart
 def stimulate(train: Any, cells: Any, totals: Any) -> None:
     """Write the external stimulus of a tick, and count its input spikes, (blocks * LANES,)."""
     kind = cells.dtype.type
