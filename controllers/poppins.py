@@ -16,14 +16,15 @@ from neurobot.controllers import veto
 from neurobot.controllers.program_files import DEFAULT_PROGRAM, find_programs
 from neurobot.controllers.programs import Program
 from neurobot.controllers.wheels import chord, unit_vectors, wheel_commands
+from neurobot.decision import Bill, Window, make_window, run
 from neurobot.decode import NO_WINNER, winner
 from neurobot.encode import FULL, add_change, proximity, write_rate
 from neurobot.events import Events
 from neurobot.fixed import Ints
-from neurobot.iqif import Silicon, Work, make_work
 from neurobot.lanes import TOGETHER, lane, sync
 from neurobot.loop import Body, Observation, require_range
-from neurobot.poppins import Bill, Chip, Poppins, Window, make_window, run
+from neurobot.neurons import Silicon, Work, make_work
+from neurobot.poppins import Chip, Poppins
 
 TICKS = 64  # of one decision, if it is not decided before
 BURST_TICKS = 8  # at the beginning of a decision, for what has come nearer

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurobot.fixed import Ints, signed_range
-from neurobot.iqif import Neurons
+from neurobot.neurons import Neurons
 from neurobot.poppins import Chip, Poppins, Population
 
 SECTORS = 32

@@ -54,7 +54,8 @@ def keep_apart(candidates: Floats, gap: float, most: int) -> Floats:
             near = candidates[k, 2] + kept[other, 2] + gap
             fits = fits and dx * dx + dy * dy >= near * near
         if fits:
-            kept[count] = candidates[k]
+            for c in range(candidates.shape[1]):
+                kept[count, c] = candidates[k, c]
             count += 1
     return kept[:count]
 

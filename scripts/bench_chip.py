@@ -23,10 +23,12 @@ import numpy as np
 from bench_table import Figure, print_benchmarks, rate
 from numpy.typing import NDArray
 
-from neurobot import poppins
+from neurobot import decision
 from neurobot.compiled import kernel
-from neurobot.iqif import Neurons, make_work, simulate
-from neurobot.poppins import Chip, Poppins, Population, make_window
+from neurobot.decision import make_window
+from neurobot.iqif import Neurons, simulate
+from neurobot.neurons import make_work
+from neurobot.poppins import Chip, Poppins, Population
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
@@ -66,7 +68,7 @@ def make_chip(rng: np.random.Generator, size: int = SIZE) -> Poppins:
 def repeat(times: int, silicon: Any, bill: Any, work: Any, window: Any) -> None:
     """Run so many windows, with no Python between them."""
     for _ in range(times):
-        poppins.run(silicon, bill, work, window, 0)
+        decision.run(silicon, bill, work, window, 0)
 
 
 def without_counting() -> Any:
@@ -80,9 +82,9 @@ def without_counting() -> Any:
         return kernel(FunctionType(plain.__code__, {**plain.__globals__, **names}))
 
     class Bare:
-        run = rebind(poppins.run, charge=kernel(nothing), count_deliveries=kernel(nothing))
+        run = rebind(decision.run, charge=kernel(nothing), count_deliveries=kernel(nothing))
 
-    return rebind(repeat, poppins=Bare)
+    return rebind(repeat, decision=Bare)
 
 
 def windows_of(chip: Poppins, trains: NDArray[np.bool_]) -> tuple[Any, ...]:

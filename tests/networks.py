@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from neurobot.chip import CHIP_RANGES, Chip
 from neurobot.fixed import signed_range
-from neurobot.iqif import RANGES, Neurons
+from neurobot.neurons import RANGES, Neurons
 from neurobot.poppins import Poppins, Population
 
 SIZES = st.integers(1, 12)

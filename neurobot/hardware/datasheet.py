@@ -22,7 +22,7 @@ from neurobot.hardware.figures import Figure, Row, Spread
 from neurobot.hardware.peers import PEERS, Peer
 from neurobot.hardware.pricing import fit
 from neurobot.hardware.workload import Workload, everyone, extremes
-from neurobot.iqif import RANGES, SPIKE_LEVEL
+from neurobot.neurons import RANGES, SPIKE_LEVEL
 from neurobot.poppins import Chip, Poppins
 
 BITS_PER_KB = 8 * 1024

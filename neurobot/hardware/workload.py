@@ -5,8 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from neurobot.events import Events
-from neurobot.poppins import (
+from neurobot.decision import (
     CYCLES,
     MESSAGES,
     SPIKES,
@@ -14,8 +13,9 @@ from neurobot.poppins import (
     TICKS,
     TOTALS,
     WEIGHT_READS,
-    Poppins,
 )
+from neurobot.events import Events
+from neurobot.poppins import Poppins
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,8 @@ from neurobot.controllers.poppins import Brain, Mind, PoppinsController
 from neurobot.envs.batch import Batch
 from neurobot.envs.tasks import OUTCOMES
 from neurobot.envs.world import State
-from neurobot.iqif import Silicon
 from neurobot.loop import LATE, Body, Episode, Timing
+from neurobot.neurons import Silicon
 from neurobot.rollout.kernels import LOG, Rules, Seat, episodes, make_seat
 
 Array = NDArray[Any]

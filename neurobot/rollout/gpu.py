@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from neurobot import iqif, lanes
 from neurobot.controllers.poppins import Desk, Mind
+from neurobot.decision import Window
 from neurobot.envs.tasks import Results
 from neurobot.envs.world import State
-from neurobot.iqif import Silicon, Work
-from neurobot.poppins import Window
+from neurobot.neurons import Silicon, Work
 from neurobot.rollout.kernels import Rules, Seat, episode, make_seat, mind_at
 
 try:

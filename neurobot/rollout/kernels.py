@@ -7,14 +7,14 @@ from numpy.typing import NDArray
 
 from neurobot.compiled import kernel, part
 from neurobot.controllers.poppins import Desk, Mind, forget, make_desk, think
+from neurobot.decision import CYCLES, TOTALS, Bill
 from neurobot.envs.rows import sense_row
 from neurobot.envs.sensors import Beams
 from neurobot.envs.tasks import RUNNING, Results, Task, step_row
 from neurobot.envs.world import Clock, Robot, State, blank_state
-from neurobot.iqif import Silicon
 from neurobot.lanes import lane, sync
 from neurobot.loop import LATE, substeps_until
-from neurobot.poppins import CYCLES, TOTALS, Bill
+from neurobot.neurons import Silicon
 
 Array = NDArray[Any]
 

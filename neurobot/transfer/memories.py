@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from neurobot.fixed import Ints, check_range, signed_range, whole_numbers
-from neurobot.iqif import RANGES, Neurons
+from neurobot.neurons import RANGES, Neurons
 from neurobot.poppins import Chip, Poppins, Population
 
 POPULATIONS = ("first", "second")

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from neurobot.fixed import Ints, check_range, whole_numbers
-from neurobot.iqif import INT32, RANGES, Neurons
+from neurobot.neurons import INT32, RANGES, Neurons
 
 NEURONS, CONNECTIONS = "neurons.txt", "connections.txt"
 MOST_NEURONS = 2048
