@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from neurobot.compiled import cores
 from neurobot.controllers import make_controller
-from neurobot.controllers.poppins import Brain, Mind, PoppinsController
+from neurobot.controllers.mind import Mind
+from neurobot.controllers.poppins import Brain, PoppinsController
 from neurobot.envs.batch import Batch
 from neurobot.envs.tasks import OUTCOMES
 from neurobot.envs.world import State

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurobot import iqif, lanes
-from neurobot.controllers.poppins import Desk, Mind
+from neurobot.controllers.mind import Desk, Mind
 from neurobot.decision import Window
 from neurobot.envs.tasks import Results
 from neurobot.envs.world import State

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurobot.compiled import kernel, part
-from neurobot.controllers.poppins import Desk, Mind, forget, make_desk, think
+from neurobot.controllers.mind import Desk, Mind, forget, make_desk, think
 from neurobot.decision import CYCLES, TOTALS, Bill
 from neurobot.envs.rows import sense_row
 from neurobot.envs.sensors import Beams
