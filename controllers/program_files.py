@@ -23,7 +23,10 @@ FORMAT, VERSION = "neurobot program", 1
 KEYS = ("format", "version", "programs", "provenance")
 MOST_BYTES = 1 << 20
 DEFAULT_PROGRAM = "handmade"
-PROGRAMS: dict[str, Pair | Path] = {DEFAULT_PROGRAM: HANDMADE}
+PROGRAMS: dict[str, Pair | Path] = {
+    DEFAULT_PROGRAM: HANDMADE,
+    "evolved": Path(__file__).with_name("evolved.json"),
+}
 
 
 def find_programs(name: object) -> Pair:

@@ -4,7 +4,6 @@ The single environments are batches of one; the vectorized ones are batches of m
 anything to what happens here, hence the same seeds give the same bits in both.
 """
 
-import copy
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -16,7 +15,7 @@ import numpy as np
 from gymnasium import spaces
 
 from neurobot.compiled import cores
-from neurobot.envs.maps import open_worlds
+from neurobot.envs.maps import Filed, Generated, open_worlds
 from neurobot.envs.rows import live_rows, sense_rows
 from neurobot.envs.scene import Scene
 from neurobot.envs.sensors import fan, lens, make_beams
@@ -46,10 +45,16 @@ MOVES = {
 class Batch:
     """So many worlds of one task, stepped together."""
 
-    def __init__(self, count: int, has_goal: bool, settings: Settings) -> None:
+    def __init__(
+        self,
+        count: int,
+        has_goal: bool,
+        settings: Settings,
+        worlds: Generated | Filed | None = None,
+    ) -> None:
         self.count = count
         self.settings = settings
-        self.worlds = open_worlds(settings.scenario)
+        self.worlds = worlds or open_worlds(settings.scenario)
         self.robot_name = settings.robot or self.worlds.robot or DEFAULT_ROBOT
         self.robot = ROBOTS[self.robot_name]
         self.clock = make_clock(settings.control_period_s, settings.substep_s)
@@ -173,23 +178,6 @@ class Batch:
         self.state.rows["key"][i] = rng.integers(2**63, dtype=np.uint64)
         self.state.rows["gap"][i] = self.state.rows["clearance"][i] = gap_m
         self.results.outcome[i] = RUNNING
-
-    def _arrays(self) -> tuple[Array, ...]:
-        """All that changes, one row per world."""
-        return (*self.state, *self.results, self.scratch, self.readings)
-
-    def save(self) -> Any:
-        """Copy the worlds and all that changes in them, for `load`."""
-        return copy.deepcopy(self._arrays()), list(self.scenes)
-
-    def load(self, saved: Any, rows: Any = slice(None)) -> None:
-        """Return all rows, or some (by mask or positions), to what they were at `save`."""
-        arrays, scenes = saved
-        self._make_room(*(array.shape[1] for array in arrays[1:3]))
-        for now, then in zip(self._arrays(), arrays, strict=True):
-            now[(rows, *map(slice, then.shape[1:]))] = then[rows]
-        for i in self.rows[rows].tolist():
-            self.scenes[i] = scenes[i]
 
     def _make_room(self, discs: int, segments: int) -> None:
         """Grow the padding of the obstacle arrays where a scene holds more than fits."""

@@ -158,7 +158,7 @@ def step_table(columns: int) -> tuple[Array, Floats]:
 
 
 @kernel
-def part(border: Array, count: int, length: Floats, reach: float, wave: Array) -> int:
+def split(border: Array, count: int, length: Floats, reach: float, wave: Array) -> int:
     """Move the border's cells that are no farther than reach to the wave; return how many stay."""
     staying = 0
     for k in range(count):
@@ -183,7 +183,7 @@ def spread(free: Array, start: int, wanted: Array, offsets: Array, lengths_m: Fl
     border[0], length[start], count = start, 0.0, 1
     while count > 0:
         reach = length[border[:count]].min() + lengths_m.min()
-        staying = part(border, count, length, reach, wave)
+        staying = split(border, count, length, reach, wave)
         settled, count = wave[: count - staying], staying
         arrived = settled[wanted[settled]]
         if len(arrived) > 0:

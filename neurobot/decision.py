@@ -34,7 +34,7 @@ class Window(NamedTuple):
     spikes: Ints  # (blocks * LANES,) of each neuron
     votes: Ints  # (blocks * LANES,) 1 where a spike is a vote, else 0
     totals: Any  # (7,) int64, added up over decisions
-    tally: Any  # (2,) int64 votes so far: of the first among the voters, and of all
+    tally: Any  # (3,) int64 votes so far, of the first among the voters and of all; reads due
 
 
 def make_window(ticks: int, lanes: int, voters: ArrayLike) -> Window:
@@ -46,16 +46,13 @@ def make_window(ticks: int, lanes: int, voters: ArrayLike) -> Window:
         np.zeros(lanes, np.int32),
         votes,
         np.zeros(len(TOTALS), np.int64),
-        np.zeros(2, np.int64),
+        np.zeros(3, np.int64),
     )
 
 
 @part
-def charge(bill: Bill, who: Any, count: int, totals: Any) -> None:
-    """Count what delivering the spikes of the last tick, and then updating all neurons, takes."""
-    reads = 0
-    for k in range(count):
-        reads += bill.weight_reads[who[k]]
+def charge(bill: Bill, reads: int, totals: Any) -> None:
+    """Count what so many reads for the spikes of the last tick, and then all updates, take."""
     totals[TICKS] += 1
     totals[WEIGHT_READS] += reads
     totals[CYCLES] += bill.cycles_per_tick + -(-reads * bill.cycles_per_read // bill.lanes)
@@ -76,16 +73,17 @@ def stimulate(train: Any, cells: Any, totals: Any) -> None:
 
 
 @part
-def count_spikes(work: Work, window: Window) -> None:
-    """Count the spikes of a tick: each neuron's, all, and the votes among them."""
-    count = work.crowd[0]
+def count_spikes(bill: Bill, work: Work, window: Window) -> None:
+    """Count the spikes of a tick: each neuron's, the votes among them, and what they will read."""
+    count, reads = work.crowd[0], 0
     most, votes = window.tally[0], window.tally[1]
     for k in range(count):
         i = work.who[k]
         window.spikes[i] += 1
         votes += window.votes[i]
         most = max(most, window.spikes[i] * window.votes[i])
-    window.tally[0], window.tally[1] = most, votes
+        reads += bill.weight_reads[i]
+    window.tally[0], window.tally[1], window.tally[2] = most, votes, reads
     window.totals[SPIKES] += count
 
 
@@ -119,10 +117,10 @@ def run(silicon: Silicon, bill: Bill, work: Work, window: Window, voters: int) -
     for t in range(ticks):
         stimulate(window.trains[t], work.cells, window.totals)
         if lane() == 0:
-            charge(bill, work.who, work.crowd[0], window.totals)
+            charge(bill, window.tally[2], window.totals)
         tick(silicon, work)
         if lane() == 0:
-            count_spikes(work, window)
+            count_spikes(bill, work, window)
         sync()
         done, most, votes = t + 1, window.tally[0], window.tally[1]
         if voters > 0 and is_decided(most, votes, voters, ticks - done):

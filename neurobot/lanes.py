@@ -3,8 +3,8 @@
 What holds for many elements alike is written ``for j in range(lane(), count, TOGETHER)``, what
 must happen once stands under ``if lane() == 0``, and `sync` parts what one lane writes from what
 another one reads. On a processor one worker does it all, and the compiler puts such a loop into
-vector registers. `neurobot.cuda` compiles the same functions with a `lane` for each thread of a
-group of TOGETHER.
+vector registers. `neurobot.rollout.gpu` compiles the same functions with a `lane` for each thread
+of a group of TOGETHER.
 """
 
 from typing import Any

@@ -126,19 +126,17 @@ def make_silicon(
     round_up = ((1 << shift) - 1) * rounds_to_zero
     constants = [getattr(neurons, name) for name in RANGES if name != "tau"]
     columns = [*constants, neurons.branch, shift, round_up, keep, tonic, amplitude]
-    # What is left over rests at 0, far below a threshold that nothing drives it to.
     table = np.zeros((COLUMNS, blocks * LANES), kind)
-    table[THRESHOLD // LANES] = SPIKE_LEVEL
     for row, values in zip(table, columns, strict=False):
         row[:count] = values
     filled = np.zeros((count, blocks * LANES), kind)
     filled[:, :count] = weights
     return Silicon(
         np.ascontiguousarray(
-            table.reshape(COLUMNS, blocks, LANES).swapaxes(0, 1).reshape(blocks, -1)
+            table.reshape(COLUMNS, blocks, LANES).swapaxes(0, 1).reshape(blocks, COLUMNS * LANES)
         ),
         filled,
-        np.asarray(filled.reshape(count, blocks, LANES).any(axis=(0, 2))),
+        np.asarray(filled.any(axis=0).reshape(blocks, LANES).any(axis=1, keepdims=False)),
         *signed_range(current_bits),
         wraps,
     )

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neurobot.chip import Chip as Chip
-from neurobot.decision import CYCLES, TOTALS, WEIGHT_READS, Bill, charge, make_window, run
+from neurobot.decision import CYCLES, TOTALS, Bill, charge, make_window, run
 from neurobot.events import Events
 from neurobot.fixed import Ints, check_range, signed_range, whole_numbers
 from neurobot.iqif import Trace, trace
@@ -198,8 +198,8 @@ class Poppins:
         """
         who = np.flatnonzero(fired)
         totals = np.zeros(len(TOTALS), np.int64)
-        charge(self.bill._replace(cycles_per_tick=0), who, len(who), totals)
-        reads = int(totals[WEIGHT_READS])
+        reads = int(self.bill.weight_reads[who].sum())
+        charge(self.bill._replace(cycles_per_tick=0), reads, totals)
         return Events(
             cycles=int(totals[CYCLES]),
             synaptic_ops=int(self.bill.synaptic_ops[who].sum()),

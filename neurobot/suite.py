@@ -17,7 +17,6 @@ import neurobot
 from neurobot.controllers import make_controller
 from neurobot.envs.batch import Batch
 from neurobot.envs.planner import shortest_path_m
-from neurobot.envs.scene import Scene
 from neurobot.events import Events
 from neurobot.loop import Episode, Timing, attach, require_delays, run_episode
 from neurobot.rollout import Arena, rolls
@@ -93,8 +92,9 @@ def seat_controller(job: Job, env: Any) -> Any:
     return controller
 
 
-def to_record(job: Job, episode: Episode, scene: Scene, batch: Batch) -> Record:
-    """Say of an episode what it was."""
+def to_record(job: Job, episode: Episode, batch: Batch, row: int) -> Record:
+    """Say of an episode in a row of a batch what it was."""
+    scene = batch.scenes[row]
     return Record(
         **vars(episode),
         controller=job.controller,
@@ -102,7 +102,7 @@ def to_record(job: Job, episode: Episode, scene: Scene, batch: Batch) -> Record:
         scenario=job.scenario,
         episode=job.episode,
         seed=job.seed,
-        shortest_m=shortest_path_m(scene, batch.robot) if batch.task.has_goal else None,
+        shortest_m=shortest_path_m(scene, batch.robot) if scene and batch.task.has_goal else None,
     )
 
 
@@ -113,7 +113,7 @@ def run_job(job: Job) -> Record:
     count = env.unwrapped.batch.worlds.count
     world = {"world": job.episode % count} if count else None
     episode = run_episode(env, controller, job.seed, job.timing, world)
-    return to_record(job, episode, env.unwrapped.scene, env.unwrapped.batch)
+    return to_record(job, episode, env.unwrapped.batch, 0)
 
 
 def run_block(jobs: Sequence[Job]) -> list[Record]:
@@ -126,22 +126,16 @@ def in_blocks(jobs: Sequence[Job], size: int) -> list[Sequence[Job]]:
     return [jobs[i : i + size] for i in range(0, len(jobs), size)]
 
 
-def can_roll(job: Job) -> bool:
-    """Whether the episodes of such a job can run as kernels."""
-    env = open_env(job.env, job.scenario, job.options)
-    return rolls(seat_controller(job, env), env)
-
-
-def roll(jobs: Sequence[Job], threads: int) -> list[Record]:
+def roll(jobs: Sequence[Job], env: Any, controller: Any, threads: int) -> list[Record]:
     """Run episodes of one controller in one scenario as kernels."""
-    env = open_env(jobs[0].env, jobs[0].scenario, jobs[0].options)
-    controller = seat_controller(jobs[0], env)
     count = env.unwrapped.batch.worlds.count
     worlds = [job.episode % count for job in jobs] if count else None
     arena = Arena(env, [job.seed for job in jobs], worlds=worlds, timing=jobs[0].timing)
     episodes = arena.run(controller.brain_for(arena.seeking), threads=threads)
-    done = zip(jobs, episodes, arena.batch.scenes, strict=True)
-    return [to_record(job, episode, scene, arena.batch) for job, episode, scene in done if scene]
+    return [
+        to_record(job, episode, arena.batch, i)
+        for i, (job, episode) in enumerate(zip(jobs, episodes, strict=True))
+    ]
 
 
 def run_jobs(jobs: Sequence[Job], processes: int) -> Generator[list[Record], None, None]:
@@ -149,11 +143,13 @@ def run_jobs(jobs: Sequence[Job], processes: int) -> Generator[list[Record], Non
     others: list[Job] = []
     for _, group in groupby(jobs, key=lambda job: (job.controller, job.scenario)):
         same = list(group)
-        if not can_roll(same[0]):
+        env = open_env(same[0].env, same[0].scenario, same[0].options)
+        controller = seat_controller(same[0], env)
+        if not rolls(controller, env):
             others += same
             continue
         for block in in_blocks(same, BLOCK * processes):
-            yield roll(block, processes)
+            yield roll(block, env, controller, processes)
     yield from run_blocks(in_blocks(others, BLOCK), processes)
 
 
@@ -212,7 +208,8 @@ def evaluate(
     """Run every controller in every scenario, and return the records in that order.
 
     Episode i has the seed `seed + i` (and world i of a file of many), for all controllers alike;
-    results do not depend on `jobs`, the number of processes. With `out`, episodes are kept there as
+    results do not depend on `jobs`, the number of processes (or of threads, where a spiking brain's
+    episodes run as kernels). With `out`, episodes are kept there as
     they end, and those that are there already are not run again. clock_hz, late and instant: see
     `loop.Timing`. options: further keywords of the environment. progress: called with how many
     episodes are done, and how many there are.

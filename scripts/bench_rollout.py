@@ -31,6 +31,7 @@ from neurobot.rollout import Arena
 ID = "neurobot/Avoidance-v0"
 # A difficulty of 1 / 6 puts 20 discs into the forest.
 WORLD: dict[str, Any] = {"scenario": "forest", "difficulty": 1 / 6, "beams": 36}
+GPU_WORLDS = 4096
 FIRST_DECISION = f"""
 import time
 start = time.perf_counter()
@@ -73,16 +74,42 @@ def bench_decisions(seconds: float) -> Iterator[Figure]:
         )
 
 
+def bench_gpu(seconds: float) -> Iterator[Figure]:
+    """Time as many worlds at once as a GPU has room for, where there is one."""
+    from numba import cuda as numba_cuda
+
+    cuda: Any = numba_cuda
+    what = f"rollout, {GPU_WORLDS} worlds on a GPU"
+    if not cuda.is_available():
+        yield Figure(what, None, "decisions/s", "no GPU here")
+        return
+    arena = Arena(ID, range(GPU_WORLDS), **WORLD)
+    brain = arena.brain()
+    wanted = arena.drive([brain])
+    if (arena.drive([brain], gpu=True) != wanted).any():
+        raise AssertionError("the GPU's episodes differ from the processor's")
+    decisions = int(wanted["decisions"].sum())
+    found = rate(partial(arena.drive, [brain], gpu=True), seconds, decisions)
+    yield Figure(what, found, "decisions/s", "all counts equal to the processor's")
+
+
+def draw_worlds(count: int) -> Batch:
+    """Draw so many worlds."""
+    batch = Batch(count, False, make_settings(WORLD))
+    for i in range(count):
+        batch.reset(i, gym.utils.seeding.np_random(i)[0], None)
+    return batch
+
+
 def bench_memory(seconds: float) -> Iterator[Figure]:
     """Measure what a world takes."""
+    draw_worlds(1)  # what is compiled on the way does not count
     count = 1024
     tracemalloc.start()
-    batch = Batch(count, False, make_settings(WORLD))
-    for i, generator in enumerate(gym.utils.seeding.np_random(seed)[0] for seed in range(count)):
-        batch.reset(i, generator, None)
-    taken = tracemalloc.get_traced_memory()[0]
+    batch = draw_worlds(count)
+    taken = tracemalloc.get_traced_memory()[0] / len(batch.scenes)
     tracemalloc.stop()
-    yield Figure("memory of a world", taken / count, "B", f"mean of {count}, 20 discs")
+    yield Figure("memory of a world", taken, "B", f"mean of {count}, 20 discs")
 
 
 def start(folder: str) -> tuple[float, float]:
@@ -121,6 +148,7 @@ def bench_evaluations(seconds: float) -> Iterator[Figure]:
 def figures(seconds: float) -> Iterator[Figure]:
     """All figures of the closed loop."""
     yield from bench_decisions(seconds)
+    yield from bench_gpu(seconds)
     yield from bench_memory(seconds)
     yield from bench_start(seconds)
     yield from bench_evaluations(seconds)

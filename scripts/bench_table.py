@@ -26,7 +26,7 @@ class Figure(NamedTuple):
     """One row: what was measured, how much of it, and what it compares with."""
 
     what: str
-    value: float
+    value: float | None
     unit: str
     note: str = ""
 

@@ -686,36 +686,6 @@ def test_threads_restart_what_has_ended_as_one_alone_does(monkeypatch: pytest.Mo
     assert sum(0 < ended <= 9 for ended in ends) > 2
 
 
-def test_saved_worlds_come_back_bit_for_bit() -> None:
-    """All rows or some, also after others needed more room."""
-    batch = Batch(4, True, make_settings({"scenario": "crossing", "difficulty": 0.2, **FAULTY}))
-    rng = np.random.default_rng(10)
-    for i in range(4):
-        batch.reset(i, rng, None)
-    saved, drive = batch.save(), actions(10, 12, envs=4).astype(np.float64)
-
-    def told() -> list[Any]:
-        seen: list[Any] = [batch.observation()]
-        for action in drive:
-            batch.step(action)
-            seen.append((batch.observation(), batch.infos(), batch.results.reward.copy()))
-        return seen
-
-    first, scenes = told(), list(batch.scenes)
-    for rows in (slice(None), np.array([0, 2]), np.array([False, True, False, True])):
-        for i in range(4):
-            batch.reset(i, rng, {"difficulty": 0.9})
-        other = batch.observation()
-        batch.load(saved, rows)
-        back = np.arange(4)[rows].tolist()
-        for i in range(4):
-            wanted = first[0] if i in back else other
-            assert_same({k: v[i] for k, v in wanted.items()}, batch.observation(i), f"row {i}")
-            assert (batch.scenes[i] is scenes[i]) == (i in back)
-    batch.load(saved)
-    assert_same(told(), first, "all rows")
-
-
 def test_a_scene_with_more_obstacles_disturbs_no_other_environment() -> None:
     """The padded arrays grow while the others drive."""
     how = plain("vector_entry_point", AutoresetMode.DISABLED)

@@ -8,10 +8,10 @@ from concurrent.futures import BrokenExecutor
 import gymnasium as gym
 
 from neurobot import __version__
-from neurobot.cli import chip, evaluate, listing, validate
+from neurobot.cli import chip, evaluate, fit, listing, validate
 from neurobot.loop import ControllerError
 
-COMMANDS = (evaluate, chip, validate, listing)
+COMMANDS = (evaluate, fit, chip, validate, listing)
 INTERRUPTED = 130  # the shell's status of a program ended by Ctrl-C
 
 
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         kept = ""
-        if args.command == "evaluate":
+        if args.command in ("evaluate", "fit"):
             kept = "; nothing is kept without --out DIR"
             if args.out:
                 kept = f"; what is done stays in {args.out}; the same command goes on from there"

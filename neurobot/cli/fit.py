@@ -54,7 +54,7 @@ def add_command(commands: Any) -> None:
         help="scenarios or world files (default: forest barn; without a goal forest corridor "
         "looming)")  # fmt: skip
     add("--minutes", type=float, default=Limits.minutes, metavar="M",
-        help="of search, without compiling and testing (default: %(default)g)")  # fmt: skip
+        help="of search, testing comes after (default: %(default)g)")  # fmt: skip
     add("--generations", type=int, metavar="N", help="at most (default: no limit)")
     add("--population", type=int, default=Plan.population, metavar="N",
         help="candidates of a generation (default: %(default)s)")  # fmt: skip
@@ -147,7 +147,10 @@ def command_of(args: argparse.Namespace) -> str:
     ):  # fmt: skip
         value = getattr(args, name)
         if value not in (None, ""):
-            words += ["--" + name.replace("_", "-"), f"{value:g}" if value is float else str(value)]
+            words += [
+                "--" + name.replace("_", "-"),
+                f"{value:g}" if type(value) is float else str(value),
+            ]
     return shlex.join(words)
 
 
@@ -169,12 +172,9 @@ def run(args: argparse.Namespace) -> None:
         return
     show(plan, found, console)
     names = ", ".join(path.name for path in written) + ("" if missing else f", {CURVE}")
-    console.print(f"Written to {folder}: {names}", markup=False)
-    if missing:
-        console.print(missing, markup=False)
-    console.print(
-        f'Next: neurobot evaluate "poppins?program={written[0]}" --env {plan.env}', markup=False
-    )
+    follow = f'Next: neurobot evaluate "poppins?program={written[0]}" --env {plan.env}'
+    for line in filter(None, (f"Written to {folder}: {names}", missing, follow)):
+        console.print(line, markup=False, soft_wrap=True)
 
 
 def total(found: "Fit") -> dict[str, Tally]:

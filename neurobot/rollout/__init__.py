@@ -6,7 +6,7 @@ equals `neurobot.evaluate` bit for bit.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import reduce
 from queue import SimpleQueue
@@ -15,12 +15,14 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 from gymnasium.utils import seeding
+from gymnasium.wrappers import OrderEnforcing, PassiveEnvChecker
 from numpy.typing import NDArray
 
 from neurobot.compiled import cores
 from neurobot.controllers import make_controller
 from neurobot.controllers.mind import Mind
 from neurobot.controllers.poppins import Brain, PoppinsController
+from neurobot.envs.avoidance import AvoidanceEnv, NavigationEnv
 from neurobot.envs.batch import Batch
 from neurobot.envs.tasks import OUTCOMES
 from neurobot.envs.world import State
@@ -47,8 +49,8 @@ def stack(minds: Sequence[Mind]) -> Mind:
     return Mind(silicon, bill, np.concatenate([mind.plan for mind in minds]), first.sector_of)
 
 
-def check_alike(brains: Sequence[Brain]) -> None:
-    """Refuse brains that cannot stand in one stack."""
+def check_alike(brains: Sequence[Brain], beams: int) -> None:
+    """Refuse brains that cannot stand in one stack, or look with another number of beams."""
     if not brains:
         raise ValueError("brains: none found, one or more needed")
     for k, brain in enumerate(brains):
@@ -57,6 +59,19 @@ def check_alike(brains: Sequence[Brain]) -> None:
                 f"brains[{k}] has {brain.network.chip}, brains[0] {brains[0].network.chip}: "
                 "equal chips needed"
             )
+        if len(brain.mind.sector_of) != beams:
+            raise ValueError(
+                f"brains[{k}] was made for {len(brain.mind.sector_of)} beams, {beams} needed"
+            )
+
+
+def check_poses(poses: Array, count: int) -> Array:
+    """Refuse what has no room for trajectories."""
+    if poses.dtype != np.float64 or poses.ndim != 3 or poses.shape[::2] != (count, 3):
+        raise ValueError(
+            f"poses: {poses.dtype} of shape {poses.shape} found, float64 ({count}, steps, 3) needed"
+        )
+    return poses
 
 
 def widen(brains: Sequence[Brain]) -> list[Mind]:
@@ -74,14 +89,37 @@ def widen(brains: Sequence[Brain]) -> list[Mind]:
     ]
 
 
+def refusal(env: Any) -> str | None:
+    """Say why an arena cannot be what happens in an environment; None where it can."""
+    for layer in wrappers(env):
+        if type(layer) not in (PassiveEnvChecker, OrderEnforcing):
+            return f"env: {layer} found, one of neurobot's environments without wrappers needed"
+    batch = env.unwrapped.batch
+    if batch.settings.action != "continuous":
+        return f"action: {batch.settings.action!r} found, 'continuous' needed"
+    limit_s = batch.settings.time_limit_s
+    if limit_s is not None and pose_bytes(limit_s / batch.clock.control_s) > POSES_BYTES:
+        return f"time_limit_s={limit_s}: too long to keep trajectories of"
+    return None
+
+
+def wrappers(env: Any) -> Iterator[Any]:
+    """Yield what is wrapped around one of our environments; all of it, if it is somebody else's."""
+    while type(env) not in (AvoidanceEnv, NavigationEnv):
+        yield env
+        if not isinstance(env, gym.Wrapper):
+            return
+        env = env.env
+
+
+def pose_bytes(steps: float) -> float:
+    """Return how much memory the poses of so many control steps take."""
+    return 24 * (steps + 1)
+
+
 def rolls(controller: Any, env: Any) -> bool:
     """Whether this controller's episodes in this environment are what an arena computes."""
-    batch = getattr(env.unwrapped, "batch", None)
-    if not isinstance(controller, PoppinsController) or not isinstance(batch, Batch):
-        return False
-    ours = (PoppinsController.act, PoppinsController.reset)
-    same = (type(controller).act, type(controller).reset) == ours
-    return same and batch.settings.action == "continuous"
+    return type(controller) is PoppinsController and refusal(env) is None
 
 
 def drive_on_threads(
@@ -101,8 +139,10 @@ def drive_on_threads(
 
     def work(part: Array) -> None:
         mine = seats.get()
-        episodes(part[0], part[-1] + 1, pairs, rules, worlds, minds, mine, logs, poses)
-        seats.put(mine)
+        try:
+            episodes(part[0], part[-1] + 1, pairs, rules, worlds, minds, mine, logs, poses)
+        finally:
+            seats.put(mine)
 
     parts = np.array_split(np.arange(len(pairs)), min(CHUNKS * threads, len(pairs)))
     if threads == 1:
@@ -132,14 +172,16 @@ class Arena:
     ) -> None:
         if not len(seeds):
             raise ValueError("seeds: none found, one or more needed")
-        made = gym.make(env, disable_env_checker=True, **options) if isinstance(env, str) else env
-        template = getattr(made.unwrapped, "batch", None)
-        if not isinstance(template, Batch):
-            raise ValueError(f"env: {env} has no worlds of ours")
-        if template.settings.action != "continuous":
-            raise ValueError(f"action: {template.settings.action!r} found, 'continuous' needed")
+        if options and not isinstance(env, str):
+            raise ValueError(f"{', '.join(options)}: options go with the id of an environment")
+        made: Any = env
+        if isinstance(env, str):
+            made = gym.make(env, disable_env_checker=True, **options)
+        if why := refusal(made):
+            raise ValueError(why)
+        template = made.unwrapped.batch
         self.timing = timing or Timing()
-        self.batch = Batch(len(seeds), template.task.has_goal, template.settings)
+        self.batch = Batch(len(seeds), template.task.has_goal, template.settings, template.worlds)
         count = self.batch.worlds.count
         for i, seed in enumerate(seeds):
             k = worlds[i] if worlds is not None else i % count if count else None
@@ -190,8 +232,8 @@ class Arena:
         `kernels.LOG`. poses: (brains * W, steps, 3), to be filled with x, y and heading.
         gpu: on a GPU (extra `cuda`), all at once.
         """
-        check_alike(brains)
-        chosen = np.arange(len(self)) if worlds is None else np.asarray(worlds)
+        check_alike(brains, len(self.batch.beams.cos))
+        chosen = np.arange(len(self))[slice(None) if worlds is None else worlds]
         count = len(brains) * len(chosen)
         pairs = np.empty((count, 2), np.int64)
         pairs[:, 0] = np.repeat(np.arange(len(brains)), len(chosen))
@@ -199,20 +241,22 @@ class Arena:
         logs = np.zeros(count, LOG)
         alike, rules, state = widen(brains), self.rules(brains[0]), self.batch.state
         minds = stack(alike)
-        kept = np.zeros((count, 0, 3)) if poses is None else poses
+        kept = np.zeros((count, 0, 3)) if poses is None else check_poses(poses, count)
         flight = (pairs, rules, state, minds, alike[0].silicon)
-        if gpu:
+        if gpu and count:
             from neurobot.rollout import gpu as other  # Numba's CUDA is loaded when it is needed
 
             other.drive(*flight, logs, kept)
-        else:
+        elif count:
             drive_on_threads(max(min(threads or cores(), count), 1), *flight, logs, kept)
+        if not np.isfinite(logs["path_m"]).all():
+            raise ValueError("brains: wheel commands that are not finite; they lie in -1..1")
         return logs.reshape(len(brains), len(chosen))
 
     def run(self, brain: Brain, *, threads: int | None = None) -> list[Episode]:
         """Drive one brain through every world, and hash its trajectories."""
         steps = int(self.batch.state.rows["time_limit"].max()) + 1
-        most = max(POSES_BYTES // (24 * steps), 1)
+        most = max(int(POSES_BYTES / pose_bytes(steps)), 1)
         found = []
         for first in range(0, len(self), most):
             worlds = np.arange(first, min(first + most, len(self)))
