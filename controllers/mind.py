@@ -78,7 +78,7 @@ def make_desk(silicon: Silicon) -> Desk:
     lanes = silicon.weights.shape[1]
     return Desk(
         make_work(silicon),
-        make_window(TICKS, lanes, VOTERS),
+        make_window(TICKS, lanes),
         np.zeros(1, MOOD),
         np.zeros(veto.SECTORS),
         np.zeros(lanes, np.int32),
@@ -200,7 +200,7 @@ def steer(plan: Any, desk: Desk, ticks: int) -> None:
 def think(mind: Mind, desk: Desk, range_m: Array, goal_x: float, goal_y: float) -> int:
     """Turn one scan into wheel commands by one decision of the chip; return its ticks."""
     encode(mind, desk, range_m, goal_x, goal_y)
-    ticks = run(mind.silicon, mind.bill, desk.work, desk.window, veto.BRAKE - veto.MOTOR)
+    ticks = run(mind.silicon, mind.bill, desk.work, desk.window)
     if lane() == 0:
         steer(mind.plan[0], desk, ticks)
     sync()

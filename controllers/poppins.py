@@ -38,7 +38,7 @@ class Brain:
         self.network: Poppins = veto.build(program.wiring, sectors, chip)
         self.angles = program.wiring.directions_rad
         self.voters = VOTERS.astype(np.int32)
-        silicon, bill = self.network.silicon, self.network.bill
+        silicon, bill = self.network.silicon, self.network.bill_for(VOTERS)
         self.mind = Mind(silicon, bill, plan_for(program, body), sector_of)
         self.desk = make_desk(silicon)
         forget(self.desk)

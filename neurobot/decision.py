@@ -16,15 +16,26 @@ from neurobot.neurons import AMPLITUDE, STIMULUS, TONIC, Silicon, Work
 class Bill(NamedTuple):
     """What each neuron's spike costs, (N,), and what every tick costs."""
 
-    synaptic_ops: Ints
-    weight_reads: Ints
+    ledger: Any  # int64, see `enter`
     sends: Ints  # 1 where spikes leave for the other population, else 0
+    voters: int  # how many neurons vote
     cycles_per_tick: int
     cycles_per_read: int
     lanes: int
 
 
 TICKS, CYCLES, STIMULI, SYNAPTIC_OPS, WEIGHT_READS, SPIKES, MESSAGES = TOTALS = range(7)
+# Where the numbers of a ledger's entry begin. A tick's sums fit: of 2048 neurons at most, each with
+# 2048 targets at most.
+READS_BIT, OPERATIONS_BIT = 16, 40
+
+
+def enter(votes: ArrayLike, reads: ArrayLike, operations: ArrayLike) -> Any:
+    """Put three counts side by side into one number, so that one addition counts all, (N,)."""
+    counts = (np.asarray(each, np.int64) for each in (votes, reads, operations))
+    return sum(
+        each << bit for each, bit in zip(counts, (0, READS_BIT, OPERATIONS_BIT), strict=True)
+    )
 
 
 class Window(NamedTuple):
@@ -32,29 +43,27 @@ class Window(NamedTuple):
 
     trains: Any  # (T, blocks * LANES) uint8 0 or 1: input spikes
     spikes: Ints  # (blocks * LANES,) of each neuron
-    votes: Ints  # (blocks * LANES,) 1 where a spike is a vote, else 0
     totals: Any  # (7,) int64, added up over decisions
-    tally: Any  # (3,) int64 votes so far, of the first among the voters and of all; reads due
+    tally: Any  # (3,) int64: votes of the first among the voters, and of all; the last tick's sums
 
 
-def make_window(ticks: int, lanes: int, voters: ArrayLike) -> Window:
-    """Allocate the windows of decisions that so many ticks make; voters: (V,) positions."""
-    votes = np.zeros(lanes, np.int32)
-    votes[np.asarray(voters, np.int64)] = 1
+def make_window(ticks: int, lanes: int) -> Window:
+    """Allocate the window of decisions that so many ticks make."""
     return Window(
         np.zeros((ticks, lanes), np.uint8),
         np.zeros(lanes, np.int32),
-        votes,
         np.zeros(len(TOTALS), np.int64),
         np.zeros(3, np.int64),
     )
 
 
 @part
-def charge(bill: Bill, reads: int, totals: Any) -> None:
-    """Count what so many reads for the spikes of the last tick, and then all updates, take."""
+def charge(bill: Bill, due: int, totals: Any) -> None:
+    """Count what delivering the last tick's spikes, of these sums, and then all updates take."""
+    reads = (due >> READS_BIT) & ((1 << (OPERATIONS_BIT - READS_BIT)) - 1)
     totals[TICKS] += 1
     totals[WEIGHT_READS] += reads
+    totals[SYNAPTIC_OPS] += due >> OPERATIONS_BIT
     totals[CYCLES] += bill.cycles_per_tick + -(-reads * bill.cycles_per_read // bill.lanes)
 
 
@@ -74,39 +83,33 @@ def stimulate(train: Any, cells: Any, totals: Any) -> None:
 
 @part
 def count_spikes(bill: Bill, work: Work, window: Window) -> None:
-    """Count the spikes of a tick: each neuron's, the votes among them, and what they will read."""
-    count, reads = work.crowd[0], 0
-    most, votes = window.tally[0], window.tally[1]
-    for k in range(count):
+    """Count the spikes of a tick: each neuron's, the votes among them, and what they will take."""
+    most, due = window.tally[0], 0
+    for k in range(work.crowd[0]):
         i = work.who[k]
+        entry = bill.ledger[i]
         window.spikes[i] += 1
-        votes += window.votes[i]
-        most = max(most, window.spikes[i] * window.votes[i])
-        reads += bill.weight_reads[i]
-    window.tally[0], window.tally[1], window.tally[2] = most, votes, reads
-    window.totals[SPIKES] += count
+        most = max(most, window.spikes[i] * (entry & 1))
+        due += entry
+    window.tally[0], window.tally[2] = most, due
+    window.tally[1] += due & ((1 << READS_BIT) - 1)
+    window.totals[SPIKES] += work.crowd[0]
 
 
 @part
-def count_deliveries(bill: Bill, work: Work, window: Window) -> None:
-    """Count the messages and synaptic operations of a run.
-
-    All spikes arrive but those of its last tick.
-    """
-    messages, operations = 0, 0
-    for i in range(bill.synaptic_ops.shape[0]):
-        spikes = window.spikes[i]
-        messages += spikes * bill.sends[i]
-        operations += (spikes - work.fired[i]) * bill.synaptic_ops[i]
+def count_messages(bill: Bill, window: Window) -> None:
+    """Count the spikes of a run that left for the other population."""
+    messages = 0
+    for i in range(bill.sends.shape[0]):
+        messages += window.spikes[i] * bill.sends[i]
     window.totals[MESSAGES] += messages
-    window.totals[SYNAPTIC_OPS] += operations
 
 
 @kernel
-def run(silicon: Silicon, bill: Bill, work: Work, window: Window, voters: int) -> int:
+def run(silicon: Silicon, bill: Bill, work: Work, window: Window) -> int:
     """Run from rest to the end of the trains, or until the majority among the voters is decided.
 
-    voters: how many neurons vote, 0: run to the end. Returns how many ticks it took.
+    Without voters: to the end. Returns how many ticks it took.
     """
     ticks = window.trains.shape[0]
     wake(silicon, work)
@@ -123,9 +126,9 @@ def run(silicon: Silicon, bill: Bill, work: Work, window: Window, voters: int) -
             count_spikes(bill, work, window)
         sync()
         done, most, votes = t + 1, window.tally[0], window.tally[1]
-        if voters > 0 and is_decided(most, votes, voters, ticks - done):
+        if bill.voters > 0 and is_decided(most, votes, bill.voters, ticks - done):
             break
     if lane() == 0:
-        count_deliveries(bill, work, window)
+        count_messages(bill, window)
     sync()
     return done

@@ -15,7 +15,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from neurobot.chip import Chip as Chip
-from neurobot.decision import CYCLES, TOTALS, Bill, charge, make_window, run
+from neurobot.decision import (
+    CYCLES,
+    SYNAPTIC_OPS,
+    TOTALS,
+    WEIGHT_READS,
+    Bill,
+    charge,
+    enter,
+    make_window,
+    run,
+)
 from neurobot.events import Events
 from neurobot.fixed import Ints, check_range, signed_range, whole_numbers
 from neurobot.iqif import Trace, trace
@@ -145,13 +155,19 @@ class Poppins:
         crossing = [self.forward is not None, self.backward is not None]
         updates = -(-len(self) * chip.cycles_per_update // chip.lanes)
         return Bill(
-            (self.weights != 0).sum(axis=1).astype(np.int32),
-            np.repeat(fan_out, sizes).astype(np.int32),
+            enter(0, np.repeat(fan_out, sizes), (self.weights != 0).sum(axis=1)),
             np.repeat(crossing, sizes).astype(np.int32),
+            0,
             chip.cycles_per_tick + updates,
             chip.cycles_per_read,
             chip.lanes,
         )
+
+    def bill_for(self, voters: ArrayLike) -> Bill:
+        """Return the bill of decisions in which the neurons at some positions vote, (V,)."""
+        ledger = self.bill.ledger.copy()
+        ledger[np.asarray(voters, np.int64)] += enter(1, 0, 0)
+        return self.bill._replace(ledger=ledger, voters=np.size(voters))
 
     @cached_property
     def stimulus(self) -> tuple[Ints, Ints]:
@@ -185,9 +201,9 @@ class Poppins:
         if len(voters) and not 0 <= voters.min() <= voters.max() < count:
             raise ValueError(f"voters: {voters.tolist()} found, neurons 0..{count - 1} allowed")
         silicon = self.silicon
-        window = make_window(ticks, silicon.weights.shape[1], voters)
+        window = make_window(ticks, silicon.weights.shape[1])
         window.trains[:, :count] = trains
-        run(silicon, self.bill, make_work(silicon), window, len(voters))
+        run(silicon, self.bill_for(voters), make_work(silicon), window)
         spikes = window.spikes[:count]
         return spikes, self.events(window.totals)
 
@@ -198,11 +214,11 @@ class Poppins:
         """
         who = np.flatnonzero(fired)
         totals = np.zeros(len(TOTALS), np.int64)
-        reads = int(self.bill.weight_reads[who].sum())
-        charge(self.bill._replace(cycles_per_tick=0), reads, totals)
+        charge(self.bill._replace(cycles_per_tick=0), self.bill.ledger[who].sum(), totals)
+        reads = int(totals[WEIGHT_READS])
         return Events(
             cycles=int(totals[CYCLES]),
-            synaptic_ops=int(self.bill.synaptic_ops[who].sum()),
+            synaptic_ops=int(totals[SYNAPTIC_OPS]),
             weight_reads=reads,
             current_writes=reads,
         )

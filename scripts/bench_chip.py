@@ -2,13 +2,14 @@
 
 python scripts/bench_chip.py [--seconds S]
 
-One core. A chip of two populations, all-to-all and connected both ways, runs windows of 64 ticks
-from rest, counters on. `NumPy` runs the same rules over a batch of chips at once, and is first
-compared with the kernel, spike by spike; so is the oracle of tests/naive.py.
+One core (NumPy's product of floats may take more). A chip of two populations, all-to-all and
+connected both ways, runs windows of 64 ticks from rest, counters on. `NumPy` runs the same rules
+over a batch of chips at once, and is first compared with the kernel, spike by spike; so is the
+oracle of tests/naive.py.
 
 The roofline is what this core could do if nothing but the arithmetic of the rules took time: the
 operations on 16-bit lanes that the rules take (counted below), at the rate at which a loop of
-nothing but such operations runs here.
+nothing but such operations runs here, compiled the same way.
 """
 
 import statistics
@@ -21,11 +22,11 @@ from typing import Any
 
 import numpy as np
 from bench_table import Figure, print_benchmarks, rate
+from numba import njit
 from numpy.typing import NDArray
 
-from neurobot import decision
 from neurobot.compiled import kernel
-from neurobot.decision import make_window
+from neurobot.decision import make_window, run, stimulate
 from neurobot.iqif import Neurons, simulate
 from neurobot.neurons import make_work
 from neurobot.poppins import Chip, Poppins, Population
@@ -68,29 +69,59 @@ def make_chip(rng: np.random.Generator, size: int = SIZE) -> Poppins:
 def repeat(times: int, silicon: Any, bill: Any, work: Any, window: Any) -> None:
     """Run so many windows, with no Python between them."""
     for _ in range(times):
-        decision.run(silicon, bill, work, window, 0)
+        run(silicon, bill, work, window)
+
+
+def only_vote(bill: Any, work: Any, window: Any) -> None:
+    """Do what `count_spikes` does for the decision: each neuron's spikes, and the votes."""
+    most, votes = window.tally[0], window.tally[1]
+    for k in range(work.crowd[0]):
+        i = work.who[k]
+        vote = bill.ledger[i] & 1
+        window.spikes[i] += 1
+        votes += vote
+        most = max(most, window.spikes[i] * vote)
+    window.tally[0], window.tally[1] = most, votes
+
+
+def no_charge(bill: Any, due: int, totals: Any) -> None:
+    """Count no ticks, reads, operations and cycles."""
+
+
+def no_messages(bill: Any, window: Any) -> None:
+    """Count no messages."""
+
+
+def no_sum(totals: Any, k: int, amount: int) -> None:
+    """Count no input spikes."""
 
 
 def without_counting() -> Any:
-    """Return the same with everything left out that only counts."""
+    """Return `repeat` with everything left out that a decision does not need."""
 
-    def nothing(*_: Any) -> None:
-        pass
-
-    def rebind(function: Any, **names: Any) -> Any:
+    def rebind(function: Any, how: Any, **names: Any) -> Any:
         plain = function.py_func
-        return kernel(FunctionType(plain.__code__, {**plain.__globals__, **names}))
+        return how(FunctionType(plain.__code__, {**plain.__globals__, **names}))
 
-    class Bare:
-        run = rebind(decision.run, charge=kernel(nothing), count_deliveries=kernel(nothing))
-
-    return rebind(repeat, decision=Bare)
+    # As the kernels are compiled, but not kept: Numba would take the one for the other.
+    compiled: Any = njit
+    inlined = compiled(nogil=True, error_model="numpy", forceinline=True)
+    piece = compiled(nogil=True, error_model="numpy", inline="always")
+    uncounted = rebind(
+        run,
+        inlined,
+        charge=piece(no_charge),
+        count_spikes=piece(only_vote),
+        count_messages=piece(no_messages),
+        stimulate=rebind(stimulate, inlined, add_up=inlined(no_sum)),
+    )
+    return rebind(repeat, inlined, run=uncounted)
 
 
 def windows_of(chip: Poppins, trains: NDArray[np.bool_]) -> tuple[Any, ...]:
     """Return what `repeat` takes for one window of input spikes (TICKS, N)."""
     silicon = chip.silicon
-    window = make_window(TICKS, silicon.weights.shape[1], NOBODY)
+    window = make_window(TICKS, silicon.weights.shape[1])
     window.trains[:, : len(chip)] = trains
     return silicon, chip.bill, make_work(silicon), window
 
@@ -194,6 +225,10 @@ def bench_counting(seconds: float) -> Iterator[Figure]:
     chip = make_chip(rng)
     given = windows_of(chip, rng.random((TICKS, len(chip))) < 0.1)
     bare = without_counting()
+    given[3].totals[:] = 0
+    bare(1, *given)
+    if given[3].totals.any():
+        raise AssertionError(f"counted all the same: {given[3].totals}")
     costs = []
     for _ in range(TURNS):
         counted, free = (

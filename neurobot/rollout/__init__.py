@@ -45,7 +45,7 @@ def stack(minds: Sequence[Mind]) -> Mind:
         return parts[0]._replace(**arrays)
 
     silicon = pile("silicon", "cells", "weights", "fed")
-    bill = pile("bill", "synaptic_ops", "weight_reads", "sends")
+    bill = pile("bill", "ledger", "sends")
     return Mind(silicon, bill, np.concatenate([mind.plan for mind in minds]), first.sector_of)
 
 

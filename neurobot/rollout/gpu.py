@@ -100,10 +100,7 @@ def seat_at(seats: Seat, s: int) -> Seat:
         seats.pilot[s],
         Desk(
             Work(work.cells[s], work.fired[s], work.words[s], work.who[s], work.crowd[s]),
-            Window(
-                window.trains[s], window.spikes[s], window.votes[s], window.totals[s],
-                window.tally[s],
-            ),
+            Window(window.trains[s], window.spikes[s], window.totals[s], window.tally[s]),
             desk.mood[s],
             desk.nearest_m[s],
             desk.levels[s],

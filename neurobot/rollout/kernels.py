@@ -207,9 +207,9 @@ def mind_at(minds: Mind, p: int) -> Mind:
             silicon.current_wraps,
         ),
         Bill(
-            bill.synaptic_ops[p],
-            bill.weight_reads[p],
+            bill.ledger[p],
             bill.sends[p],
+            bill.voters,
             bill.cycles_per_tick,
             bill.cycles_per_read,
             bill.lanes,
