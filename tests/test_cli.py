@@ -55,7 +55,7 @@ def test_list_names_everything() -> None:
         assert word in done.stdout, word
     rows = json.loads(neurobot("list", "--json").stdout)["rows"]
     kinds = {row["kind"] for row in rows}
-    assert kinds == {"controller", "scenario", "robot", "cost table", "chip"}
+    assert kinds == {"controller", "program", "scenario", "robot", "cost table", "chip"}
 
 
 @pytest.mark.parametrize(

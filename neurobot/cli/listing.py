@@ -9,6 +9,7 @@ from rich.table import Table
 
 from neurobot.cli.terminal import print_json
 from neurobot.controllers import CONTROLLERS
+from neurobot.controllers.program_files import PROGRAMS, find_programs
 from neurobot.cost import COST_TABLES
 from neurobot.envs.scenarios import SCENARIOS
 from neurobot.envs.world import ROBOTS
@@ -25,12 +26,16 @@ def add_command(commands: Any) -> None:
 def run(args: argparse.Namespace) -> None:
     """Run `neurobot list`."""
     chip = {field.name: field.default for field in fields(Chip)}
+    programs = {
+        name: f"poppins?program={name}: to {' and to '.join(tasks(name))}" for name in PROGRAMS
+    }
     if args.json:
         tables = {name: table.provenance for name, table in COST_TABLES.items()}
         rows = [
             {"kind": kind, "name": name, "what": what}
             for kind, known in (
                 ("controller", CONTROLLERS),
+                ("program", programs),
                 ("scenario", summaries(SCENARIOS)),
                 ("robot", {name: robot._asdict() for name, robot in ROBOTS.items()}),
                 ("cost table", tables),
@@ -43,6 +48,7 @@ def run(args: argparse.Namespace) -> None:
     console = Console()
     sections = {
         "Controllers": CONTROLLERS,
+        "Programs of the spiking controller": programs,
         "Scenarios": summaries(SCENARIOS),
         "Robots": {
             name: f"{robot.max_speed_mps} m/s, footprint within {robot.circumscribed_m:.2f} m"
@@ -59,6 +65,11 @@ def run(args: argparse.Namespace) -> None:
         for name, what in known.items():
             table.add_row(name, what)
         console.print(table)
+
+
+def tasks(program: str) -> list[str]:
+    """Return what a program can do."""
+    return [task for task, found in find_programs(program)._asdict().items() if found]
 
 
 def summaries(functions: dict[str, Any]) -> dict[str, str]:
