@@ -4,7 +4,7 @@ Plain integers, lists and fractions, one thing at a time. Nothing here imports n
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fractions import Fraction
 from functools import cache
 from itertools import product
@@ -196,6 +196,15 @@ def naive_deliver(
     return reads
 
 
+class NaiveRun(NamedTuple):
+    """What all neurons (the first population's first) did in every tick, and all events."""
+
+    spikes: list[list[bool]]
+    potential: list[list[int]]
+    current: list[list[int]]
+    counts: dict[str, int]
+
+
 def naive_poppins(
     first: Sequence[Cell],
     second: Sequence[Cell],
@@ -204,14 +213,15 @@ def naive_poppins(
     amplitude: Sequence[int],
     trains: Sequence[Sequence[bool]],
     chip: NaiveChip,
-) -> tuple[list[list[bool]], dict[str, int]]:
-    """Spikes of all neurons (the first population's first) in every tick, and all events."""
+    ends: Callable[[NaiveRun], bool] = lambda run: False,
+) -> NaiveRun:
+    """Both populations from rest, tick by tick until it ends, and what it takes."""
     populations = (first, second)
     potential = [[cell.rest for cell in cells] for cells in populations]
     current = [[0 for _ in cells] for cells in populations]
     spiked = [[False for _ in cells] for cells in populations]
     counts = dict.fromkeys(EVENT_NAMES, 0)
-    history = []
+    run = NaiveRun([], [], [], counts)
     for train in trains:
         reads = naive_deliver(wiring, 2**chip.weight_shift, spiked, current, counts)
         inputs = list(zip(tonic, amplitude, train, strict=True))
@@ -240,8 +250,12 @@ def naive_poppins(
         counts["cycles"] += chip.cycles_per_tick
         counts["cycles"] += naive_rounds(reads * chip.cycles_per_read, chip.lanes)
         counts["cycles"] += naive_rounds(updates * chip.cycles_per_update, chip.lanes)
-        history.append(spiked[0] + spiked[1])
-    return history, counts
+        run.spikes.append(spiked[0] + spiked[1])
+        run.potential.append(potential[0] + potential[1])
+        run.current.append(current[0] + current[1])
+        if ends(run):
+            break
+    return run
 
 
 # Spikes and decisions.

@@ -12,6 +12,7 @@ from naive import (
     EVENT_NAMES,
     Cell,
     NaiveChip,
+    NaiveRun,
     Wiring,
     naive_decided,
     naive_poppins,
@@ -23,7 +24,7 @@ from naive import (
 
 from neurobot.events import Events
 from neurobot.fixed import floor_log2, saturate, signed_range, wrap_around
-from neurobot.iqif import Neurons
+from neurobot.iqif import Neurons, simulate
 from neurobot.poppins import Chip, Poppins, Population
 
 NO_VOTERS = np.zeros(0, np.int32)
@@ -41,11 +42,16 @@ class Brain(NamedTuple):
     chip: NaiveChip
     trains: list[list[bool]]
 
-    def naive(self, ticks: int | None = None) -> tuple[list[list[bool]], dict[str, int]]:
+    def naive_run(self, ticks: int | None = None) -> NaiveRun:
         """Let the oracle run the first so many ticks."""
         return naive_poppins(
             *self.cells, self.wiring, self.tonic, self.amplitude, self.trains[:ticks], self.chip
         )
+
+    def naive(self, ticks: int | None = None) -> tuple[list[list[bool]], dict[str, int]]:
+        """Spikes in every tick and all events, by the oracle."""
+        run = self.naive_run(ticks)
+        return run.spikes, run.counts
 
     def decide(self, voters: Any = NO_VOTERS) -> tuple[list[int], Events]:
         spikes, events = self.poppins.decide(np.array(self.trains), np.array(voters, np.int32))
@@ -53,7 +59,7 @@ class Brain(NamedTuple):
 
 
 def neurons(cells: list[Cell]) -> Neurons:
-    return Neurons(*np.array(cells).T)
+    return Neurons(*np.array(cells, np.int64).reshape(-1, 6).T)
 
 
 def draw_cells(rng: np.random.Generator, count: int) -> list[Cell]:
@@ -71,18 +77,10 @@ def draw_matrix(rng: np.random.Generator, rows: int, columns: int) -> list[list[
     return matrix
 
 
-def draw_brain(rng: np.random.Generator, sizes: tuple[int, int], ticks: int) -> Brain:
-    """Any chip; each matrix between the populations is there or not, currents are narrow or not."""
-    first, second = cells = draw_cells(rng, sizes[0]), draw_cells(rng, sizes[1])
-    wiring = Wiring(
-        draw_matrix(rng, sizes[0], sizes[0]),
-        draw_matrix(rng, *sizes) if rng.random() < 0.7 else None,
-        draw_matrix(rng, *sizes[::-1]) if rng.random() < 0.5 else None,
-        draw_matrix(rng, sizes[1], sizes[1]),
-    )
-    chip = NaiveChip(
+def draw_chip(rng: np.random.Generator, current_bits: list[int]) -> NaiveChip:
+    return NaiveChip(
         weight_shift=int(rng.choice([0, 0, 0, 1, 3])),
-        current_bits=int(rng.choice([6, 7, 8, 9, 10, 16, 28])),
+        current_bits=int(rng.choice(current_bits)),
         wraps=bool(rng.integers(2)),
         rounds_to_zero=bool(rng.integers(2)),
         cycles_per_tick=int(rng.integers(0, 6)),
@@ -90,25 +88,111 @@ def draw_brain(rng: np.random.Generator, sizes: tuple[int, int], ticks: int) -> 
         cycles_per_update=int(rng.integers(1, 5)),
         lanes=int(rng.choice([1, 1, 2, 3, 4, 7, 16])),
     )
-    tonic = rng.integers(-20, 40, sum(sizes)).tolist()
-    amplitude = rng.integers(-30, 200, sum(sizes)).tolist()
-    trains = (rng.random((ticks, sum(sizes))) < rng.uniform(0.02, 0.4)).tolist()
+
+
+def configure(
+    cells: tuple[list[Cell], list[Cell]],
+    wiring: Wiring,
+    stimuli: tuple[list[int], list[int]],
+    chip: NaiveChip,
+    trains: list[list[bool]],
+    **widths: Any,
+) -> Brain:
+    """Load a chip, whose widths are the usual ones or others; stimuli: tonic and amplitude."""
+    tonic, amplitude = stimuli
     poppins = Poppins(
-        Population(neurons(first), wiring.first),
-        Population(neurons(second), wiring.second),
+        Population(neurons(cells[0]), wiring.first),
+        Population(neurons(cells[1]), wiring.second),
         amplitude,
         tonic,
         wiring.forward,
         wiring.backward,
-        Chip(**chip._asdict()),
+        Chip(**chip._asdict(), **widths),
     )
     return Brain(poppins, cells, wiring, tonic, amplitude, chip, trains)
+
+
+def draw_brain(rng: np.random.Generator, sizes: tuple[int, int], ticks: int) -> Brain:
+    """Any chip; each matrix between the populations is there or not, currents are narrow or not."""
+    cells = draw_cells(rng, sizes[0]), draw_cells(rng, sizes[1])
+    wiring = Wiring(
+        draw_matrix(rng, sizes[0], sizes[0]),
+        draw_matrix(rng, *sizes) if rng.random() < 0.7 else None,
+        draw_matrix(rng, *sizes[::-1]) if rng.random() < 0.5 else None,
+        draw_matrix(rng, sizes[1], sizes[1]),
+    )
+    chip = draw_chip(rng, [6, 7, 8, 9, 10, 16, 28])
+    tonic = rng.integers(-20, 40, sum(sizes)).tolist()
+    amplitude = rng.integers(-30, 200, sum(sizes)).tolist()
+    trains = (rng.random((ticks, sum(sizes))) < rng.uniform(0.02, 0.4)).tolist()
+    return configure(cells, wiring, (tonic, amplitude), chip, trains)
+
+
+# A sum that 16 bits just hold, and by how much the sums of columns miss it.
+MOST = 32767
+SUMS = {"small": -32000, "below": -1, "at": 0, "above": 1, "far above": 200000}
+
+
+def draw_column(rng: np.random.Generator, rows: int, total: int, top: int) -> list[int]:
+    """Weights -top..top - 1 whose magnitudes sum to a total, where so many rows can do that."""
+    parts = rng.multinomial(total, rng.dirichlet(np.ones(rows)))
+    signs = rng.choice([rng.choice([-1, 1]), -1, 1], rows)
+    return np.clip(parts * signs, -top, top - 1).tolist()  # type: ignore[no-any-return]
+
+
+def draw_strong_brain(rng: np.random.Generator, sizes: tuple[int, int], ticks: int) -> Brain:
+    """Any chip whose weights, currents and stimuli reach the ends of 16 bits, or go beyond."""
+    first, count = sizes[0], sum(sizes)
+    chip = draw_chip(rng, [8, 12, 15, 16, 16, 16, 16, 17, 28])
+    weight_bits = int(rng.choice([8, 12, 15, 16, 16, 16]))
+    weight_bits = min(weight_bits, 16 - chip.weight_shift)
+    excess = SUMS[str(rng.choice(list(SUMS)))]
+    usual = int(rng.choice([300, 20000, MOST]))
+    totals = np.array([usual] * (count - 1) + [MOST + excess]) >> chip.weight_shift
+    top = 1 << (weight_bits - 1)
+    columns = [draw_column(rng, count, int(n), top) for n in rng.permutation(totals)]
+    matrix = np.array(columns).T
+    wiring = Wiring(
+        matrix[:first, :first].tolist(),
+        matrix[:first, first:].tolist(),
+        matrix[first:, :first].tolist() if rng.random() < 0.8 else None,
+        matrix[first:, first:].tolist(),
+    )
+    stimulus_bits = int(rng.choice([9, 15, 16, 16, 16, 16, 17, 24]))
+    low, high = signed_range(stimulus_bits)
+    ends = np.array([low, low + 1, high, high, 0, 0, 30, 200])
+    tonic = np.clip(rng.choice(ends, count), low, high)
+    amplitude = rng.choice(np.append(ends, [250] * 4), count)
+    amplitude = np.clip(amplitude, low - np.minimum(tonic, 0), high - np.maximum(tonic, 0))
+    trains = (rng.random((ticks, count)) < rng.choice([0.1, 0.5, 1.0])).tolist()
+    cells = draw_cells(rng, sizes[0]), draw_cells(rng, sizes[1])
+    return configure(
+        cells,
+        wiring,
+        (tonic.tolist(), amplitude.tolist()),
+        chip,
+        trains,
+        weight_bits=weight_bits,
+        stimulus_bits=stimulus_bits,
+    )
+
+
+def needs_more_than_16_bits(brain: Brain) -> tuple[bool, bool, bool]:
+    """Whether some sum of weights, the current's register or the stimuli ask for wider lanes."""
+    wiring, scale = brain.wiring, 2**brain.chip.weight_shift
+    sums = []
+    for matrices in ((wiring.first, wiring.backward), (wiring.forward, wiring.second)):
+        rows = [row for matrix in matrices if matrix is not None for row in matrix]
+        sums += [sum(scale * abs(row[j]) for row in rows) for j in range(len(rows[0]))]
+    return max(sums) > MOST, brain.chip.current_bits > 16, brain.poppins.chip.stimulus_bits > 16
 
 
 @pytest.fixture(scope="module")
 def brains() -> list[Brain]:
     rng = np.random.default_rng(1802)
-    return [draw_brain(rng, (m, n), 30) for m, n in rng.integers(1, 9, (200, 2)).tolist()]
+    usual = [draw_brain(rng, (m, n), 30) for m, n in rng.integers(1, 9, (200, 2)).tolist()]
+    strong = [draw_strong_brain(rng, (m, n), 10) for m, n in rng.integers(1, 9, (400, 2)).tolist()]
+    return usual + strong
 
 
 def test_spikes_and_events_equal_the_oracle(brains: list[Brain]) -> None:
@@ -128,7 +212,7 @@ def test_the_random_chips_are_of_every_kind(brains: list[Brain]) -> None:
     outcomes = Counter[str]()
     for brain in brains:
         spikes, events = brain.decide()
-        outcomes["spiking"] += 0 < sum(spikes) < 30 * len(spikes)
+        outcomes["spiking"] += 0 < sum(spikes) < len(brain.trains) * len(spikes)
         outcomes["with weights of zero"] += events.synaptic_ops < events.weight_reads
         outcomes["with lanes"] += brain.chip.lanes > 1
         wide = replace(brain.poppins, chip=replace(brain.poppins.chip, current_bits=28))
@@ -147,11 +231,57 @@ def test_the_random_chips_are_of_every_kind(brains: list[Brain]) -> None:
         assert outcomes[kind] >= 20, f"only {outcomes[kind]} chips are {kind}"
 
 
+def test_lanes_are_as_wide_as_the_sums_and_registers_of_a_chip(brains: list[Brain]) -> None:
+    reasons = Counter[tuple[bool, bool, bool]]()
+    for number, brain in enumerate(brains):
+        why = needs_more_than_16_bits(brain)
+        silicon = brain.poppins.silicon
+        wanted = np.int32 if any(why) else np.int16
+        assert silicon.weights.dtype == silicon.cells.dtype == wanted, f"chip {number}: {why}"
+        reasons[why] += 1
+    assert len(reasons) == 8, f"only {reasons}"
+    alone = [
+        (False, False, False),
+        (True, False, False),
+        (False, True, False),
+        (False, False, True),
+    ]
+    assert min(reasons[why] for why in alone) >= 10, reasons
+
+
 def test_a_trace_holds_every_tick_of_the_oracle(brains: list[Brain]) -> None:
     for number, brain in enumerate(brains):
-        history, _ = brain.naive()
+        run = brain.naive_run()
         trace = brain.poppins.trace(np.array(brain.trains))
-        assert trace.spikes.tolist() == history, f"chip {number}"
+        case = f"chip {number}: {brain.chip}"
+        assert trace.spikes.tolist() == run.spikes, case
+        assert trace.potential.tolist() == run.potential, case
+        assert trace.current.tolist() == run.current, case
+
+
+@pytest.mark.parametrize("weights", [[32767, 0], [32767, 1], [32767, 32767], [-32768, 0]])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_weights_that_arrive_together_sum_as_the_oracle_does(weights: list[int], sign: int) -> None:
+    """Two neurons that fire in every tick feed a third one, whose current saturates or wraps."""
+    fed = [naive_register(sign * weight, 16, wraps=False) for weight in weights]
+    for wraps in (False, True):
+        brain = configure(
+            ([ORDINARY] * 2, [ORDINARY._replace(tau=tau) for tau in (0, 8, 32768)]),
+            Wiring([[0, 0]] * 2, [[weight] * 3 for weight in fed], None, [[0] * 3] * 3),
+            ([255, 255, 0, 20, 0], [0] * 5),
+            NaiveChip(0, 16, wraps, False, 1, 1, 1, 1),
+            [[False] * 5] * 6,
+            weight_bits=16,
+        )
+        run = brain.naive_run()
+        trace = brain.poppins.trace(np.array(brain.trains))
+        assert trace.spikes.tolist() == run.spikes, (fed, wraps)
+        assert trace.current.tolist() == run.current, (fed, wraps)
+
+
+def test_software_without_neurons_does_nothing() -> None:
+    trace = simulate(neurons([]), np.zeros((0, 0), np.int32), np.zeros((3, 0), np.int32))
+    assert trace.potential.shape == trace.spikes.shape == trace.current.shape == (3, 0)
 
 
 def test_any_part_of_a_run_equals_the_oracle(brains: list[Brain]) -> None:
