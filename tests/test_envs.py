@@ -20,9 +20,8 @@ import neurobot  # noqa: F401  (registers the environments)
 from neurobot.envs import batch as batches
 from neurobot.envs import world
 from neurobot.envs.avoidance import AvoidanceEnv
-from neurobot.envs.batch import MOVES, ROWS_PER_THREAD, Batch
+from neurobot.envs.batch import MOVES, ROWS_PER_THREAD
 from neurobot.envs.scenarios import SCENARIOS
-from neurobot.envs.settings import make_settings
 from neurobot.envs.tasks import COLLISION, OUTCOMES, RUNNING, SUCCESS, TIMEOUT, Task, judge
 from neurobot.envs.vector import AvoidanceVectorEnv
 from neurobot.envs.world import ROBOTS

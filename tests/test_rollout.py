@@ -158,17 +158,19 @@ def test_brains_in_lanes_of_different_widths_drive_together(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Vetoes of 16 bits, whose sums no lane of 16 bits holds, beside the usual ones."""
-    arena, build = Arena(NAVIGATION, range(4), time_limit_s=8.0), veto.build
+    arena, build = Arena(NAVIGATION, SEEDS, time_limit_s=8.0), veto.build
+    name = "poppins?weight_bits=16"
 
     def build_strong(*arguments: Any) -> Poppins:
         network = build(*arguments)
         return replace(network, forward=300 * np.asarray(network.forward))
 
-    narrow = Brain(SEEK, Chip(weight_bits=16), arena.body)
+    narrow = arena.brain(name)
     monkeypatch.setattr(veto, "build", build_strong)
-    wide = Brain(SEEK, Chip(weight_bits=16), arena.body)
+    wide = arena.brain(name)
     kinds = [brain.mind.silicon.weights.dtype for brain in (narrow, wide)]
     assert kinds == [np.int16, np.int32]
+    assert arena.run(wide) == stepped(name, NAVIGATION, Timing(), time_limit_s=8.0)
     alone = [arena.drive([brain], threads=1)[0] for brain in (narrow, wide)]
     assert (alone[0]["path_m"] != alone[1]["path_m"]).all(), "the weights make a difference"
     for order in ([0, 1], [1, 0], [0, 1, 0]):
@@ -471,7 +473,7 @@ def run_python(code: str, **variables: str) -> str:
         check=False,
         env={"PATH": "", "PYTHONPATH": str(PACKAGE), **variables},
         cwd=Path(__file__).parent,
-        timeout=240,
+        timeout=120,
     )
     assert not done.returncode, done.stderr[-2000:]
     return done.stdout
