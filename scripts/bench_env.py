@@ -2,7 +2,7 @@
 
 python scripts/bench_env.py [--seconds S]
 
-Every rate is the median of five rounds in one process; actions are a slow spin on the spot, so that
+Every rate is the best of some rounds in one process; actions are a slow spin on the spot, so that
 episodes last, and a second figure of the vectorized environment has random actions with all their
 collisions and resets in it. 16 beams see 12 discs, 36 beams see 20, and four walls. Rays are those
 of `sense_rows` over 1024 worlds, on one core. The oracle is the ray caster of tests/naive_world.py.

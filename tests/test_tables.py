@@ -87,7 +87,7 @@ def test_a_network_is_read_as_it_was_written(
     write_network(network, folder)
     assert_same(read_network(folder), network)
     neurons, weights = read_tables(folder)
-    assert_same_array("weights", weights, network.silicon.weights)
+    assert_same_array("weights", weights, network.weights)
     size = len(network.first)
     for name in vars(neurons):
         both = getattr(network.first.neurons, name), getattr(network.second.neurons, name)
