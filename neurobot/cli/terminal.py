@@ -40,6 +40,8 @@ def prefixed(value: float | None, unit: str, digits: int = 2) -> str:
         return "-"
     if value == 0:
         return f"0 {unit}"
+    if value < 0:
+        return f"-{prefixed(-value, unit, digits)}"
     rounded = float(f"{value:.{digits - 1}e}")
     power = min(max(3 * (floor(log10(rounded)) // 3), min(PREFIXES)), max(PREFIXES))
     scaled = rounded / 10**power
