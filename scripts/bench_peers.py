@@ -229,7 +229,8 @@ def brian_updates() -> Side:
 def chained_steps() -> Side:
     """IR-SIM scans and turns as snnTorch chooses; neurobot drives episodes, new worlds included.
 
-    As a rollout its worlds are drawn before."""
+    As a rollout its worlds are drawn before.
+    """
     import torch
     from snntorch import spikegen
 
