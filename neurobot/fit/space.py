@@ -24,12 +24,6 @@ def to_numbers(point: Floats) -> Numbers:
     ]
 
 
-def to_point(numbers: Numbers) -> Floats:
-    """Return the point of the cube where a program's numbers are, (SIZE,)."""
-    ends = zip(numbers, RANGES.values(), strict=True)
-    return np.array([(value - low) / (high - low) for value, (low, high, _) in ends])
-
-
 def to_program(numbers: Numbers) -> Program:
     """Name the numbers."""
     return program_of(dict(zip(RANGES, numbers, strict=True)))
