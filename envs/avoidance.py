@@ -176,6 +176,16 @@ class AvoidanceEnv(gym.Env[Observation, Any]):
         batch.sense(batch.rows)
         return batch.observation(0)
 
+    def refurnish(self, scene: Scene) -> Observation:
+        """Put other surroundings around the robot while it drives; gives what it sees there.
+
+        `batch.scene_now(0)` is the scene with its discs where they are now.
+        """
+        if self.batch.results.outcome[0] != RUNNING or self.batch.scenes[0] is None:
+            raise gym.error.ResetNeeded("the episode has ended: call reset() before refurnish()")
+        self.batch.refurnish(0, scene)
+        return self.batch.observation(0)
+
     def render(self) -> Any:
         """Draw the world: an RGB array (rows, columns, 3), or a window."""
         if self.render_mode is None:

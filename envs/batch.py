@@ -179,6 +179,27 @@ class Batch:
         self.state.rows["gap"][i] = self.state.rows["clearance"][i] = gap_m
         self.results.outcome[i] = RUNNING
 
+    def scene_now(self, i: int) -> Scene:
+        """Return the scene of row i with its discs where they are now."""
+        scene = self.scenes[i]
+        if scene is None:
+            raise gym.error.ResetNeeded("the world is drawn by reset(): call it first")
+        return replace(scene, discs=self.state.discs[i, : self.state.rows["discs"][i]].copy())
+
+    def refurnish(self, i: int, scene: Scene) -> None:
+        """Change what surrounds the robot of row i while it drives, and look around anew.
+
+        The time limit stays. What now touches the robot is a collision at its next step.
+        """
+        self._make_room(len(scene.discs), len(scene.edges))
+        scene.furnish(i, self.state)
+        self.scenes[i] = scene
+        me = self.state.rows[i]
+        pose = me["x"].item(), me["y"].item(), me["heading"].item()
+        me["gap"] = scene.clearance_at(pose, self.robot)
+        me["clearance"] = max(min(me["clearance"], me["gap"]), 0.0)
+        self.sense(np.array([i]))
+
     def _make_room(self, discs: int, segments: int) -> None:
         """Grow the padding of the obstacle arrays where a scene holds more than fits."""
         state = self.state

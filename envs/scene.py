@@ -37,18 +37,22 @@ class Scene:
 
     def put(self, i: int, state: State, clock: Clock, time_limit_s: float) -> None:
         """Write this scene into row i of the state, with the robot at the start and at rest."""
-        discs, edges = self.discs, self.edges
-        state.discs[i, : len(discs)] = discs
-        state.segments[i, : len(edges), :2] = edges[:, :2]
-        state.segments[i, : len(edges), 2:] = edges[:, 2:] - edges[:, :2]
         state.rows[i] = np.zeros((), ROW)
         row = state.rows[i]
         row["x"], row["y"], row["heading"] = self.start
+        limit_s = self.time_limit_s if self.time_limit_s is not None else time_limit_s
+        row["time_limit"] = max(1, round(limit_s / clock.control_s))
+        self.furnish(i, state)
+
+    def furnish(self, i: int, state: State) -> None:
+        """Write what surrounds the robot into row i of the state, and leave the robot alone."""
+        discs, edges, row = self.discs, self.edges, state.rows[i]
+        state.discs[i, : len(discs)] = discs
+        state.segments[i, : len(edges), :2] = edges[:, :2]
+        state.segments[i, : len(edges), 2:] = edges[:, 2:] - edges[:, :2]
         row["x0"], row["y0"], row["x1"], row["y1"] = self.bounds
         row["goal_x"], row["goal_y"] = self.goal
         row["goal_tolerance"] = self.goal_tolerance_m
-        limit_s = self.time_limit_s if self.time_limit_s is not None else time_limit_s
-        row["time_limit"] = max(1, round(limit_s / clock.control_s))
         row["discs"], row["segments"] = len(discs), len(edges)
         row["aimed"] = self.aimed
         row["disc_speed"] = np.sqrt((discs[:, 3:] ** 2).sum(axis=1)).max(initial=0.0)

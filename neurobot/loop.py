@@ -194,6 +194,59 @@ class Pilot:
         return self.pending
 
 
+class Trial:
+    """One closed-loop episode, taken a control step at a time.
+
+    env: one of neurobot's environments, wrapped or not; `attach` came before.
+    """
+
+    def __init__(
+        self,
+        env: Any,
+        controller: Controller,
+        seed: int,
+        timing: Timing | None = None,
+        options: dict[str, Any] | None = None,
+    ) -> None:
+        self.env = env
+        self.observation: Observation
+        self.observation, self.info = env.reset(seed=seed, options=options)
+        with blame(controller):
+            controller.reset(seed)
+        self.pilot = Pilot(controller, timing or Timing(), env.unwrapped.body)
+        self.trajectory = hashlib.sha256(self.info["pose"].tobytes())
+        self.reward = 0.0
+        self.steps = 0
+        self.ended = False
+
+    def step(self) -> None:
+        """Take one control step."""
+        action = self.pilot.drive(self.observation, self.env.unwrapped)
+        self.observation, reward, terminated, truncated, self.info = self.env.step(action)
+        self.trajectory.update(self.info["pose"].tobytes())
+        self.reward += reward
+        self.steps += 1
+        self.ended = terminated or truncated
+
+    def episode(self) -> Episode:
+        """Return what has happened until now."""
+        pilot, info = self.pilot, self.info
+        return Episode(
+            outcome=info["outcome"],
+            duration_s=self.steps * pilot.body.control_s,
+            reward=self.reward,
+            path_m=info["path_m"],
+            clearance_m=info["clearance_m"],
+            ground_m2=info["ground_m2"],
+            decisions=pilot.decisions,
+            late_decisions=pilot.late_decisions,
+            latency_total_s=pilot.latency_total_s,
+            latency_max_s=pilot.latency_max_s,
+            events=pilot.events,
+            trajectory_sha256=self.trajectory.hexdigest(),
+        )
+
+
 def run_episode(
     env: Any,
     controller: Controller,
@@ -201,35 +254,8 @@ def run_episode(
     timing: Timing | None = None,
     options: dict[str, Any] | None = None,
 ) -> Episode:
-    """Run one closed-loop episode to its end.
-
-    env: one of neurobot's environments, wrapped or not; `attach` came before.
-    """
-    world = env.unwrapped
-    observation, info = env.reset(seed=seed, options=options)
-    with blame(controller):
-        controller.reset(seed)
-    pilot = Pilot(controller, timing or Timing(), world.body)
-    trajectory = hashlib.sha256(info["pose"].tobytes())
-    total_reward, steps, ended = 0.0, 0, False
-    while not ended:
-        action = pilot.drive(observation, world)
-        observation, reward, terminated, truncated, info = env.step(action)
-        trajectory.update(info["pose"].tobytes())
-        total_reward += reward
-        steps += 1
-        ended = terminated or truncated
-    return Episode(
-        outcome=info["outcome"],
-        duration_s=steps * pilot.body.control_s,
-        reward=total_reward,
-        path_m=info["path_m"],
-        clearance_m=info["clearance_m"],
-        ground_m2=info["ground_m2"],
-        decisions=pilot.decisions,
-        late_decisions=pilot.late_decisions,
-        latency_total_s=pilot.latency_total_s,
-        latency_max_s=pilot.latency_max_s,
-        events=pilot.events,
-        trajectory_sha256=trajectory.hexdigest(),
-    )
+    """Run one closed-loop episode to its end; for the arguments see `Trial`."""
+    trial = Trial(env, controller, seed, timing, options)
+    while not trial.ended:
+        trial.step()
+    return trial.episode()
