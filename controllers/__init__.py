@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
-from neurobot.loop import ControllerError, blame
+from neurobot.loop import ControllerError, blame, sensor_of
 
 CONTROLLERS = {
     "random": "neurobot.controllers.random:RandomController",
     "braitenberg": "neurobot.controllers.braitenberg:BraitenbergController",
+    "camera": "neurobot.controllers.camera:CameraController",
     "vfh": "neurobot.controllers.vfh:VfhController",
     "poppins": "neurobot.controllers.poppins:PoppinsController",
 }
@@ -49,6 +50,11 @@ def find_controller(name: str) -> Callable[..., Any]:
             "needed: reset(seed), act(observation)"
         )
     return found  # type: ignore[no-any-return]
+
+
+def named_sensor(name: str) -> str | None:
+    """Return the sensor that a controller, named with or without options, needs; None: any."""
+    return sensor_of(find_controller(name.partition("?")[0]))
 
 
 def read_value(text: str) -> Any:

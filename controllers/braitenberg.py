@@ -4,11 +4,13 @@ What is near on one side slows the wheel of the other side, so the vehicle turns
 light speeds up the wheel of the other side, so it turns towards it.
 """
 
+from typing import ClassVar
+
 import numpy as np
 from numpy.typing import NDArray
 
 from neurobot.compiled import kernel
-from neurobot.loop import Body, Observation, require_range
+from neurobot.loop import Body, Observation
 
 NEAR_M = 2.0  # obstacles beyond this are not felt
 CRUISE = 0.8  # wheel command with nothing around
@@ -35,9 +37,10 @@ def feel(
 class BraitenbergController:
     """Two wheels, two sides, no memory."""
 
+    sensor: ClassVar[str] = "range"
+
     def attach(self, body: Body) -> None:
         """Learn where the beams point."""
-        require_range("braitenberg", body)
         self.body = body
 
     def reset(self, seed: int) -> None:

@@ -6,7 +6,7 @@ and code with other integers. Which one runs follows from whether the observatio
 
 import math
 from dataclasses import fields
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,7 @@ from neurobot.controllers.program_files import DEFAULT_PROGRAM, find_programs
 from neurobot.controllers.programs import Program
 from neurobot.controllers.wheels import unit_vectors
 from neurobot.events import Events
-from neurobot.loop import Body, Observation, require_range
+from neurobot.loop import Body, Observation
 from neurobot.poppins import Chip, Poppins
 
 # The zones of a program suit a robot of this circumscribed radius and this stopping distance.
@@ -35,13 +35,19 @@ class Brain:
         sector_of = np.minimum(share, veto.SECTORS - 1).astype(np.int32)
         sectors = low + (np.arange(veto.SECTORS) + 0.5) / veto.SECTORS * view
         self.program = program
-        self.network: Poppins = veto.build(program.wiring, sectors, chip)
         self.angles = program.wiring.directions_rad
         self.voters = VOTERS.astype(np.int32)
-        silicon, bill = self.network.silicon, self.network.bill_for(VOTERS)
-        self.mind = Mind(silicon, bill, plan_for(program, body), sector_of)
-        self.desk = make_desk(silicon)
+        self.plan = plan_for(program, body)
+        self.sector_of = sector_of
+        self.load(veto.build(program.wiring, sectors, chip))
         forget(self.desk)
+
+    def load(self, network: Poppins) -> None:
+        """Configure the chip anew; the new desk remembers nothing."""
+        silicon, bill = network.silicon, network.bill_for(VOTERS)
+        self.network = network
+        self.mind = Mind(silicon, bill, self.plan, self.sector_of)
+        self.desk = make_desk(silicon)
 
     @property
     def trains(self) -> NDArray[np.bool_]:
@@ -81,6 +87,8 @@ class PoppinsController:
     and `brain.trains` what its chip was told.
     """
 
+    sensor: ClassVar[str] = "range"
+
     def __init__(self, *, program: str = DEFAULT_PROGRAM, **chip: Any) -> None:
         known = [field.name for field in fields(Chip)]
         for name in sorted(chip.keys() - set(known))[:1]:
@@ -95,7 +103,6 @@ class PoppinsController:
 
     def attach(self, body: Body) -> None:
         """Wire the programs for the robot's size and field of view."""
-        require_range("poppins", body)
         self.brains = [
             None if program is None else Brain(program, self.chip, body)
             for program in self.programs

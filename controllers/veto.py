@@ -34,6 +34,16 @@ PREMOTOR = THREATS  # where the premotor neurons begin
 MOTOR = PREMOTOR + MOVES
 BRAKE = MOTOR + MOVES
 NEURONS = BRAKE + 1
+# The neurons by what they do.
+GROUPS: dict[str, slice] = {
+    "near threats": slice(0, SECTORS),
+    "far threats": slice(SECTORS, THREATS),
+    "premotor": slice(PREMOTOR, MOTOR),
+    "motor": slice(MOTOR, BRAKE),
+    "brake": slice(BRAKE, NEURONS),
+}
+# Moves as sectors and directions stand; spinning at the ends.
+RIGHT_TO_LEFT = (SPIN_RIGHT, *range(DIRECTIONS), SPIN_LEFT)
 
 Floats = NDArray[np.float64]
 
@@ -65,6 +75,18 @@ class Wiring:
         """Where each direction points, (DIRECTIONS,), from right to left."""
         even = np.linspace(-1.0, 1.0, DIRECTIONS)
         return self.span * np.sign(even) * np.abs(even) ** self.bend
+
+
+def name_move(move: int, directions_rad: Floats) -> str:
+    """Say where a move leads."""
+    if move == SPIN_RIGHT:
+        return "spin right"
+    if move == SPIN_LEFT:
+        return "spin left"
+    degrees = round(math.degrees(directions_rad[move]))
+    if degrees == 0:
+        return "ahead"
+    return f"{abs(degrees)}° {'left' if degrees > 0 else 'right'}"
 
 
 def cone(offset_rad: Floats, half_width: float, edge: float) -> Floats:

@@ -6,13 +6,14 @@ ahead
 """
 
 import math
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurobot.compiled import kernel
 from neurobot.controllers.wheels import chord, unit_vectors, wheel_commands
-from neurobot.loop import Body, Observation, require_range
+from neurobot.loop import Body, Observation
 
 SECTORS = 73  # openings looked at, evenly over SPAN_RAD to either side
 SPAN_RAD = math.radians(135)
@@ -78,9 +79,10 @@ def choose(
 class VfhController:
     """Drive towards the best opening; where there is none, turn on the spot."""
 
+    sensor: ClassVar[str] = "range"
+
     def attach(self, body: Body) -> None:
         """Learn the robot's width and where the beams point."""
-        require_range("vfh", body)
         self.body = body
         self.angles = np.linspace(-SPAN_RAD, SPAN_RAD, SECTORS)
         self.sectors = unit_vectors(self.angles)

@@ -191,7 +191,7 @@ class AvoidanceEnv(gym.Env[Observation, Any]):
         if self.render_mode is None:
             gym.logger.warn("render() needs a render_mode: 'rgb_array' or 'human'")
             return None
-        from neurobot.envs.drawing import Painter  # pygame is loaded when it is needed
+        from neurobot.envs.drawing.painter import Painter  # pygame is loaded when it is needed
 
         if self._painter is None:
             self._painter = Painter(window=self.render_mode == "human")

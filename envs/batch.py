@@ -15,6 +15,7 @@ import numpy as np
 from gymnasium import spaces
 
 from neurobot.compiled import cores
+from neurobot.envs.drawing.frame import Frame
 from neurobot.envs.maps import Filed, Generated, open_worlds
 from neurobot.envs.rows import live_rows, sense_rows
 from neurobot.envs.scene import Scene
@@ -297,10 +298,8 @@ class Batch:
             "ground_m2": rows["ground"].copy(),
         }
 
-    def frame(self, i: int, trail: Sequence[tuple[float, float]]) -> Any:
-        """Collect what a picture of row i shows: a `drawing.Frame`."""
-        from neurobot.envs.drawing import Frame  # pygame is loaded when it is needed
-
+    def frame(self, i: int, trail: Sequence[tuple[float, float]]) -> Frame:
+        """Collect what a picture of row i shows."""
         info, me, scene = self.info(i), self.state.rows[i], self.scenes[i]
         if scene is None:
             raise gym.error.ResetNeeded("the world is drawn by reset(): call it first")
@@ -317,6 +316,7 @@ class Batch:
             trail=trail,
             outcome=info["outcome"],
             time_s=float(me["steps"]) * self.clock.control_s,
+            dead=self.beams.dead,
         )
 
     def close(self) -> None:

@@ -15,6 +15,7 @@ from neurobot.chance import gauss, uniform
 from neurobot.compiled import apart, kernel
 from neurobot.envs.geometry import ray_to_disc, ray_to_segment, segment_within
 from neurobot.envs.world import RADIUS, Array, Floats, X, Y
+from neurobot.grey import FLOOR, SKY, shade
 from neurobot.lanes import TOGETHER, lane
 
 NOISE_STREAM = 1
@@ -23,7 +24,6 @@ GREY_STREAM = 3
 CAMERA_HEIGHT_M = 0.3  # assumed
 OBSTACLE_HEIGHT_M = 1.0  # assumed: a 2D world has no heights
 CAMERA_HALF_VIEW = math.sqrt(3)  # tangent of half the field of view, 120 degrees
-SKY, FLOOR, NEAR_GREY, FAR_GREY = 230.0, 120.0, 20.0, 200.0
 
 
 class Beams(NamedTuple):
@@ -128,11 +128,11 @@ def picture(me: Any, beams: Beams, distance_m: Floats, out: Array) -> None:
         depth = max(distance * beams.cos[b], 1e-3)
         top = 0.5 * rows - focal * (OBSTACLE_HEIGHT_M - CAMERA_HEIGHT_M) / depth
         bottom = 0.5 * rows + focal * CAMERA_HEIGHT_M / depth
-        shade = NEAR_GREY + (FAR_GREY - NEAR_GREY) * distance / beams.range_m
+        dark = shade(distance, beams.range_m)
         for r in range(rows):
             middle = r + 0.5
             if seen and top <= middle <= bottom:
-                grey = shade
+                grey = dark
             else:
                 grey = SKY if middle < 0.5 * rows else FLOOR
             if beams.noise > 0.0:

@@ -173,7 +173,7 @@ class AvoidanceVectorEnv(VectorEnv[Observation, Array, Array]):
         """Draw every world: a tuple of RGB arrays."""
         if self.render_mode is None:
             return None
-        from neurobot.envs.drawing import Painter  # pygame is loaded when it is needed
+        from neurobot.envs.drawing.painter import Painter  # pygame is loaded when it is needed
 
         self._painter = self._painter or Painter(window=False)
         frames = [self.batch.frame(i, trail=[]) for i in range(self.num_envs)]

@@ -50,6 +50,11 @@ LATE = ("hold", "coast", "brake")
 class Controller(Protocol):
     """A mind. It may also have `attach(body)`, called once before the first episode.
 
+    A class attribute `sensor`, "range" or "camera", names the sensor that it needs; without one it
+    takes what there is. After each `act`, an attribute `layers` may show a frame-based mind: what
+    each of its layers computed, by name and in order, the first of them its input: arrays (n,) or
+    (rows, columns) of real numbers.
+
     After each `act`, an attribute `events` (`neurobot.events.Events`) may tell what the decision
     took on a chip, and `clock_hz` how fast that chip runs; without them a decision takes no time
     and costs nothing.
@@ -129,10 +134,19 @@ def blame(controller: object) -> Iterator[None]:
         raise ControllerError(f"controller {name} raised {reason}") from error
 
 
-def require_range(name: str, body: Body) -> None:
-    """Refuse a robot without a range sensor, on behalf of a controller that needs one."""
-    if body.sensor != "range":
-        raise ValueError(f"{name}: sensor 'range' needed, {body.sensor!r} found")
+def sensor_of(controller: object) -> str | None:
+    """Return the sensor that a controller, or its class, names; None: it takes what there is."""
+    mind = controller if isinstance(controller, type) else type(controller)
+    sensor = getattr(mind, "sensor", None)
+    return sensor if isinstance(sensor, str) else None
+
+
+def require_sensor(controller: object, body: Body) -> None:
+    """Refuse a robot that has another sensor than the one that a controller names."""
+    needed = sensor_of(controller)
+    if needed not in (None, body.sensor):
+        name = type(controller).__module__.rpartition(".")[2]
+        raise ValueError(f"{name}: sensor {needed!r} needed, {body.sensor!r} found")
 
 
 def require_delays(env: Any) -> None:
@@ -142,11 +156,17 @@ def require_delays(env: Any) -> None:
         raise ValueError(f"env: {name} cannot delay actions; known: neurobot's environments")
 
 
-def attach(controller: Any, env: Any) -> None:
+def seat(controller: Any, body: Body) -> None:
     """Let a controller know the robot that it is going to drive, if it wants to."""
-    require_delays(env)
+    require_sensor(controller, body)
     if hasattr(controller, "attach"):
-        controller.attach(env.unwrapped.body)
+        controller.attach(body)
+
+
+def attach(controller: Any, env: Any) -> None:
+    """Let a controller know the robot of an environment."""
+    require_delays(env)
+    seat(controller, env.unwrapped.body)
 
 
 class Pilot:

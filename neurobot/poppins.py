@@ -7,8 +7,9 @@ Neither is how the populations are connected; here it is one matrix each way, an
 absent.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -27,9 +28,12 @@ from neurobot.decision import (
     run,
 )
 from neurobot.events import Events
-from neurobot.fixed import Ints, check_range, signed_range, whole_numbers
+from neurobot.fixed import Ints, check_range, signed_range, whole_numbers, wrap_around
 from neurobot.iqif import Trace, trace
 from neurobot.neurons import Neurons, Silicon, make_silicon, make_work
+
+# The weight memories: within a population, and from one to the other.
+MEMORIES = ("first.weights", "forward", "backward", "second.weights")
 
 
 @dataclass(frozen=True)
@@ -105,6 +109,30 @@ class Poppins:
 
     def __len__(self) -> int:
         return len(self.first) + len(self.second)
+
+    @property
+    def memories(self) -> dict[str, NDArray[Any]]:
+        """The weight memories that there are, (N pre, N post) each, by their names."""
+        named = zip(MEMORIES, chain.from_iterable(self._blocks()), strict=True)
+        return {name: matrix for name, matrix in named if matrix is not None}
+
+    def flip(self, memory: str, pre: int, post: int, bit: int) -> "Poppins":
+        """Return this chip with one bit of a weight inverted, as a fault would do it.
+
+        memory: a name in `memories`; bit: 0 (lowest) .. weight_bits - 1 (the sign).
+        """
+        bits, memories = self.chip.weight_bits, self.memories
+        if memory not in memories:
+            raise ValueError(f"memory: unknown {memory!r}; known: {', '.join(memories)}")
+        if not 0 <= bit < bits:
+            raise ValueError(f"bit={bit} is out of range: 0..{bits - 1}")
+        matrix = memories[memory].copy()
+        matrix[pre, post] = wrap_around(int(matrix[pre, post]) ^ (1 << bit), *signed_range(bits))
+        changed: dict[str, Any] = {memory: matrix}
+        if memory not in ("forward", "backward"):
+            name = memory.partition(".")[0]
+            changed = {name: replace(getattr(self, name), weights=matrix)}
+        return replace(self, **changed)
 
     @cached_property
     def weights(self) -> NDArray[np.int32]:

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -17,6 +18,24 @@ FILE_NAME = "episodes.sqlite"
 
 class StoreError(ValueError):
     """A run folder that cannot be read or written."""
+
+
+Episode = tuple[dict[str, Any], dict[str, Any]]  # key and result
+
+
+def read_episodes(folder: Path) -> list[Episode]:
+    """Read all episodes of a run folder, and change nothing there."""
+    path = folder / FILE_NAME
+    if not path.is_file():
+        raise StoreError(
+            f"{folder}: no episodes there; `neurobot evaluate --out` makes such folders"
+        )
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as store:
+            rows = store.execute("SELECT key, result FROM episodes ORDER BY rowid").fetchall()
+        return [(json.loads(key), json.loads(result)) for key, result in rows]
+    except (sqlite3.Error, ValueError) as error:
+        raise StoreError(f"{path}: cannot read episodes there: {error}") from error
 
 
 class Store:

@@ -2,7 +2,7 @@
 
 import multiprocessing
 import signal
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, field
@@ -14,9 +14,10 @@ from typing import Any
 import gymnasium as gym
 
 import neurobot
-from neurobot.controllers import make_controller
+from neurobot.controllers import make_controller, named_sensor
 from neurobot.envs.batch import Batch
 from neurobot.envs.planner import shortest_path_m
+from neurobot.envs.settings import Settings
 from neurobot.events import Events
 from neurobot.loop import Episode, Timing, attach, require_delays, run_episode
 from neurobot.rollout import Arena, rolls
@@ -75,13 +76,21 @@ class Record(Episode):
         return self.path_m / self.duration_s
 
 
-@lru_cache(maxsize=8)
-def open_env(env: str, scenario: str, options: tuple[tuple[str, Any], ...]) -> Any:
-    """Build an environment once per process."""
+def make_env(env: str, scenario: str, options: tuple[tuple[str, Any], ...]) -> Any:
+    """Build an environment."""
     try:
         return gym.make(env, disable_env_checker=True, scenario=scenario, **dict(options))
     except TypeError as error:  # it is somebody else's, and knows no scenario
         raise ValueError(f"env: {env} has no worlds of ours; known: {', '.join(ENVS)}") from error
+
+
+open_env = lru_cache(maxsize=8)(make_env)  # once per process
+
+
+def world_options(job: Job, env: Any) -> dict[str, Any] | None:
+    """Return the reset options of an episode: which world of a file."""
+    count = env.unwrapped.batch.worlds.count
+    return {"world": job.episode % count} if count else None
 
 
 def seat_controller(job: Job, env: Any) -> Any:
@@ -110,9 +119,7 @@ def run_job(job: Job) -> Record:
     """Run one episode step by step."""
     env = open_env(job.env, job.scenario, job.options)
     controller = seat_controller(job, env)
-    count = env.unwrapped.batch.worlds.count
-    world = {"world": job.episode % count} if count else None
-    episode = run_episode(env, controller, job.seed, job.timing, world)
+    episode = run_episode(env, controller, job.seed, job.timing, world_options(job, env))
     return to_record(job, episode, env.unwrapped.batch, 0)
 
 
@@ -190,6 +197,17 @@ def names(value: str | Sequence[str]) -> list[str]:
     return [value] if isinstance(value, str) else list(value)
 
 
+def options_for(controller: str, options: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:
+    """Complete an environment's keywords by the sensor that a controller names, where none is set.
+
+    The default sensor is not spelt out: stored episodes are found by these keywords.
+    """
+    sensor = named_sensor(controller)
+    named = {} if sensor in (None, Settings.sensor) else {"sensor": sensor}
+    kept = sorted({**named, **options}.items())
+    return tuple((k, tuple(v) if isinstance(v, list) else v) for k, v in kept)
+
+
 def evaluate(
     controllers: str | Sequence[str],
     *,
@@ -211,7 +229,8 @@ def evaluate(
     results do not depend on `jobs`, the number of processes (or of threads, where a spiking brain's
     episodes run as kernels). With `out`, episodes are kept there as
     they end, and those that are there already are not run again. clock_hz, late and instant: see
-    `loop.Timing`. options: further keywords of the environment. progress: called with how many
+    `loop.Timing`. options: further keywords of the environment; without
+    `sensor` each controller gets the one that it names. progress: called with how many
     episodes are done, and how many there are.
 
     With jobs > 1, call it from under ``if __name__ == "__main__":``, since workers import the main
@@ -224,9 +243,9 @@ def evaluate(
     if jobs < 1:
         raise ValueError(f"jobs={jobs} must be 1 or more")
     timing = Timing(clock_hz, late, instant)
-    kept = tuple((k, tuple(v) if isinstance(v, list) else v) for k, v in sorted(options.items()))
+    kept = {controller: options_for(controller, options) for controller in names(controllers)}
     wanted = [
-        Job(controller, env, name, i, seed + i, timing, kept)
+        Job(controller, env, name, i, seed + i, timing, kept[controller])
         for name in names(scenario)
         for controller in names(controllers)
         for i in range(episodes)

@@ -29,10 +29,11 @@ from bench_chip import SIZE, TICKS, make_chip, repeat, windows_of
 from numpy.typing import NDArray
 from rich.console import Console
 
-from neurobot.cli.terminal import make_table, prefixed
+from neurobot.cli.terminal import make_table
 from neurobot.controllers.poppins import PoppinsController
 from neurobot.loop import attach, run_episode
 from neurobot.poppins import Poppins
+from neurobot.quantities import prefixed
 from neurobot.rollout import Arena
 
 # What is run so many times, to return its seconds, and how many units each time makes.

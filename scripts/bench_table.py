@@ -15,8 +15,9 @@ import numpy as np
 from rich.console import Console
 
 import neurobot
-from neurobot.cli.terminal import make_table, prefixed
+from neurobot.cli.terminal import make_table
 from neurobot.compiled import cores
+from neurobot.quantities import prefixed
 
 ROUNDS = 15
 

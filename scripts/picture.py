@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import neurobot  # noqa: F401  (registers the environments)
-from neurobot.controllers import CONTROLLERS, make_controller
+from neurobot.controllers import CONTROLLERS, make_controller, named_sensor
 from neurobot.loop import attach
 
 # (scenario, difficulty, seconds driven)
@@ -44,7 +44,11 @@ def trim(panel: Pixels) -> Pixels:
 def take(scenario: str, difficulty: float, seconds: float, name: str, seed: int) -> Pixels:
     """Take a picture of one world, so many seconds after the start."""
     env = gym.make(
-        "neurobot/Navigation-v0", scenario=scenario, difficulty=difficulty, render_mode="rgb_array"
+        "neurobot/Navigation-v0",
+        scenario=scenario,
+        difficulty=difficulty,
+        sensor=named_sensor(name) or "range",
+        render_mode="rgb_array",
     )
     drive(env, make_controller(name), seconds, seed)
     panel = trim(np.asarray(env.render()))

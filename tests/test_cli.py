@@ -32,6 +32,18 @@ def test_evaluate_prints_a_row_for_each_controller_and_says_that_costs_are_model
     assert max(len(line) for line in done.stdout.splitlines()) <= 80
 
 
+@pytest.mark.parametrize(
+    ("sensor", "drivers"),
+    [("camera", ["random", "camera"]), ("range", ["random", "braitenberg", "vfh", "poppins"])],
+)
+def test_a_sensor_alone_is_tried_by_those_that_can_use_it(
+    sensor: str, drivers: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    status = main(["evaluate", "--sensor", sensor, "--scenario", "empty", "--json", *QUICK])
+    assert status == 0
+    assert [row["controller"] for row in json.loads(capsys.readouterr().out)["rows"]] == drivers
+
+
 def test_json_is_one_object_with_the_promised_keys() -> None:
     done = neurobot("evaluate", "brains:Straight", "poppins", "--json", *QUICK, "--seed", "3")
     assert done.returncode == 0, done.stderr
@@ -61,7 +73,10 @@ def test_list_names_everything() -> None:
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (["nobody"], "controller: unknown 'nobody'; known: random, braitenberg, vfh, poppins, or"),
+        (
+            ["nobody"],
+            "controller: unknown 'nobody'; known: random, braitenberg, camera, vfh, poppins, or",
+        ),
         (["no_module:Brain"], "controller 'no_module:Brain': No module named 'no_module'"),
         (["brains:Nobody"], "controller 'brains:Nobody': module brains has no Nobody"),
         (["brains:Mindless"], "controller 'brains:Mindless': no act; needed: reset(seed), act("),
@@ -103,6 +118,7 @@ def test_list_names_everything() -> None:
         (["--out", "/proc/nowhere"], "--out /proc/nowhere: cannot keep episodes there"),
         (["--late", "panic"], "invalid choice: 'panic'"),
         (["poppins", "--sensor", "camera"], "poppins: sensor 'range' needed, 'camera' found"),
+        (["camera", "--sensor", "range"], "camera: sensor 'camera' needed, 'range' found"),
     ],
 )
 def test_bad_input_gets_one_sentence_and_no_traceback(

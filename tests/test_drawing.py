@@ -19,7 +19,8 @@ from PIL import Image
 
 import neurobot  # noqa: F401  (registers the environments)
 from neurobot.envs.avoidance import AvoidanceEnv
-from neurobot.envs.drawing import Frame, Painter
+from neurobot.envs.drawing.frame import Frame
+from neurobot.envs.drawing.painter import Painter
 from neurobot.envs.geometry import winding
 from neurobot.envs.scenarios import SCENARIOS, box
 from neurobot.envs.scene import Scene
@@ -475,14 +476,16 @@ def test_pygame_is_silent_and_comes_only_when_needed() -> None:
     told = run_python(
         "import sys, neurobot.envs.avoidance\n"
         "assert 'pygame' not in sys.modules\n"
-        "import neurobot.envs.drawing\n"
+        "import neurobot.envs.drawing.painter\n"
         "assert 'pygame' in sys.modules"
     )
     assert (told.returncode, told.stdout, told.stderr) == (0, "", "")
 
 
 def test_missing_pygame_is_told_with_its_remedy() -> None:
-    told = run_python("import sys; sys.modules['pygame'] = None; import neurobot.envs.drawing")
+    told = run_python(
+        "import sys; sys.modules['pygame'] = None; import neurobot.envs.drawing.canvas"
+    )
     assert told.returncode == 1
     last = told.stderr.strip().splitlines()[-1]
     assert last.startswith("ModuleNotFoundError")

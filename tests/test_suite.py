@@ -12,7 +12,7 @@ from neurobot.cost import COST_TABLES
 from neurobot.events import Events
 from neurobot.metrics import summarize, tabulate, wilson
 from neurobot.store import Store
-from neurobot.suite import Record
+from neurobot.suite import Record, options_for
 
 SHORT: dict[str, Any] = {"time_limit_s": 3.0}
 
@@ -77,6 +77,27 @@ def test_an_evaluation_in_the_same_folder_does_only_what_is_missing(tmp_path: Pa
     again = evaluate("vfh", episodes=4, out=tmp_path, jobs=2, **SHORT)
     assert again == fresh
     assert counted[-1] == 4
+
+
+def test_the_default_sensor_does_not_change_what_stored_episodes_are_found_by(
+    tmp_path: Path,
+) -> None:
+    assert options_for("vfh", {"noise": 0.1}) == (("noise", 0.1),)
+    assert options_for("random", {}) == ()
+    asked = options_for("camera", {"sensor": "camera", "noise": 0.1})
+    assert options_for("camera", {"noise": 0.1}) == asked
+    counted: list[int] = []
+    asks: tuple[dict[str, Any], ...] = ({}, {"sensor": "camera"})
+    for ask in asks:
+        evaluate(
+            "camera",
+            episodes=1,
+            out=tmp_path,
+            progress=lambda done, total: counted.append(done),
+            **SHORT,
+            **ask,
+        )
+    assert counted == [0, 1, 1], "the second run found the first one's episode"
 
 
 def test_options_may_be_lists() -> None:

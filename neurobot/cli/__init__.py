@@ -8,10 +8,10 @@ from concurrent.futures import BrokenExecutor
 import gymnasium as gym
 
 from neurobot import __version__
-from neurobot.cli import chip, evaluate, fit, listing, validate
+from neurobot.cli import chip, demo, evaluate, fit, listing, plot, validate
 from neurobot.loop import ControllerError
 
-COMMANDS = (evaluate, fit, chip, validate, listing)
+COMMANDS = (evaluate, demo, plot, fit, chip, validate, listing)
 INTERRUPTED = 130  # the shell's status of a program ended by Ctrl-C
 
 

@@ -9,14 +9,15 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from neurobot.cli.terminal import percent, prefixed, print_json, progress_bar
+from neurobot.cli.terminal import print_json, progress_bar
 from neurobot.compiled import cores
-from neurobot.controllers import CONTROLLERS
+from neurobot.controllers import CONTROLLERS, named_sensor
 from neurobot.cost import COST_TABLES, DEFAULT_COST_TABLE
 from neurobot.envs.scenarios import SCENARIOS
 from neurobot.envs.world import ROBOTS
 from neurobot.loop import LATE
 from neurobot.metrics import Row, tabulate
+from neurobot.quantities import percent, prefixed
 from neurobot.suite import ENVS, evaluate
 
 DEFAULT_SCENARIOS = ("forest", "corridor", "looming")
@@ -54,7 +55,7 @@ def add_command(commands: Any) -> None:
         help=f"{', '.join(ROBOTS)} (default: jackal, or the world file's)",
     )
     add("--difficulty", type=float, metavar="D", help="of generated scenarios, 0..1 (default: 0.5)")
-    add("--sensor", metavar="NAME", help="range or camera (default: range)")
+    add("--sensor", metavar="NAME", help="range or camera (default: what each needs)")
     add("--time-limit", type=float, metavar="S", help="seconds per episode (default: 60)")
     add(
         "--noise",
@@ -89,6 +90,11 @@ ENVIRONMENT_OPTIONS = {
 }
 
 
+def usable(sensor: str | None) -> list[str]:
+    """Name our controllers that can do with a sensor; all of them where none is asked for."""
+    return [name for name in CONTROLLERS if not sensor or named_sensor(name) in (None, sensor)]
+
+
 def run(args: argparse.Namespace) -> None:
     """Run `neurobot evaluate`."""
     options = {
@@ -98,7 +104,7 @@ def run(args: argparse.Namespace) -> None:
     }
     with progress_bar("episodes", not args.json) as progress:
         records = evaluate(
-            args.controllers or list(CONTROLLERS),
+            args.controllers or usable(args.sensor),
             env=args.env,
             scenario=args.scenario,
             episodes=args.episodes,

@@ -13,12 +13,13 @@ from rich.console import Console
 from rich.table import Table
 
 from neurobot.cli.fit_screen import Screen
-from neurobot.cli.terminal import make_table, percent, prefixed, print_json
+from neurobot.cli.terminal import make_table, print_json
 from neurobot.compiled import cores
 from neurobot.cost import COST_TABLES, DEFAULT_COST_TABLE
 from neurobot.fit.plan import Limits, Plan
 from neurobot.fit.score import Tally, Weights
 from neurobot.metrics import wilson
+from neurobot.quantities import percent, prefixed
 from neurobot.suite import ENVS
 
 if TYPE_CHECKING:

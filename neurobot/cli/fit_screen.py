@@ -10,10 +10,11 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from neurobot.cli.terminal import make_table, percent, prefixed
+from neurobot.cli.terminal import make_table
 from neurobot.fit.history import Generation
 from neurobot.fit.plan import Limits, Plan
 from neurobot.fit.score import Tally
+from neurobot.quantities import percent, prefixed
 
 BARS = "▁▂▃▄▅▆▇█"
 COLUMNS = 60  # of the curve

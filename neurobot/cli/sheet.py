@@ -7,9 +7,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from neurobot.cli.terminal import make_table, prefixed
+from neurobot.cli.terminal import make_table
 from neurobot.cost import COST_TABLES
 from neurobot.hardware.loihi import Check
+from neurobot.quantities import prefixed
 
 PREFIXED = {"J": "J", "W": "W", "s": "s", "Hz": "Hz", "1/s": "/s"}
 ORDER = ("tick, ", "tick", "decision", "power", "")  # of energies, by how their names begin

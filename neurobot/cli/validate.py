@@ -9,8 +9,9 @@ from rich.console import Console
 from rich.table import Table
 
 from neurobot import __version__
-from neurobot.cli.terminal import make_table, percent, print_json, progress_bar
+from neurobot.cli.terminal import make_table, print_json, progress_bar
 from neurobot.compiled import cores
+from neurobot.quantities import percent
 
 if TYPE_CHECKING:
     from neurobot.validation import Validation

@@ -26,7 +26,7 @@ from neurobot.envs.avoidance import AvoidanceEnv, NavigationEnv
 from neurobot.envs.batch import Batch
 from neurobot.envs.tasks import OUTCOMES
 from neurobot.envs.world import State
-from neurobot.loop import LATE, Body, Episode, Timing
+from neurobot.loop import LATE, Body, Episode, Timing, seat
 from neurobot.neurons import Silicon
 from neurobot.rollout.kernels import LOG, Rules, Seat, episodes, make_seat
 
@@ -206,7 +206,7 @@ class Arena:
         controller = make_controller(name)
         if not isinstance(controller, PoppinsController):
             raise ValueError(f"controller {name!r} is no spiking one: it has no brain to roll")
-        controller.attach(self.body)
+        seat(controller, self.body)
         return controller.brain_for(self.seeking)
 
     def rules(self, brain: Brain) -> Rules:

@@ -1,0 +1,61 @@
+"""Options that commands share: which world, and how latency acts back."""
+
+import argparse
+from typing import Any
+
+from neurobot.envs.world import ROBOTS
+from neurobot.loop import LATE, Timing
+
+# Option of the command line -> keyword of the environment.
+WORLD = {
+    "robot": "robot",
+    "difficulty": "difficulty",
+    "sensor": "sensor",
+    "time_limit": "time_limit_s",
+    "noise": "noise",
+    "dropout": "dropout",
+}
+
+
+def add_world(options: argparse.ArgumentParser) -> None:
+    """Declare what the world and its robot are like."""
+    add = options.add_argument
+    add(
+        "--robot",
+        metavar="NAME",
+        help=f"{', '.join(ROBOTS)} (default: jackal, or the world file's)",
+    )
+    add("--difficulty", type=float, metavar="D", help="of generated scenarios, 0..1 (default: 0.5)")
+    add("--sensor", metavar="NAME", help="range or camera (default: what a controller needs)")
+    add("--time-limit", type=float, metavar="S", help="seconds per episode (default: 60)")
+    add(
+        "--noise",
+        type=float,
+        metavar="SD",
+        help="of the sensor, metres or grey levels (default: 0)",
+    )
+    add("--dropout", type=float, metavar="P", help="chance that a beam sees nothing (default: 0)")
+
+
+def add_timing(options: argparse.ArgumentParser) -> None:
+    """Declare how the time that decisions take acts back."""
+    add = options.add_argument
+    add("--clock-hz", type=float, metavar="HZ", help="clock of the chips (default: their own)")
+    add(
+        "--late",
+        choices=LATE,
+        default="hold",
+        help="what the robot does when a decision takes longer than a step (default: %(default)s)",
+    )
+    add("--instant", action="store_true", help="decisions take no time")
+
+
+def world_of(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the keywords of the environment that were given."""
+    given = {keyword: getattr(args, name) for name, keyword in WORLD.items()}
+    return {keyword: value for keyword, value in given.items() if value is not None}
+
+
+def timing_of(args: argparse.Namespace) -> Timing:
+    """Return how latency is to act back."""
+    return Timing(args.clock_hz, args.late, args.instant)

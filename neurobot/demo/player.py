@@ -1,0 +1,305 @@
+"""The demo as a machine with knobs: pace, themes, messages, recordings, and a session to watch.
+
+It needs no window. Keys and mouse (`neurobot.demo.window`), a headless run, and tests turn the same
+knobs.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from neurobot.controllers import CONTROLLERS
+from neurobot.demo import meddling
+from neurobot.demo.hand import NAME as HAND
+from neurobot.demo.help_panel import Entry
+from neurobot.demo.meter_panel import Meters
+from neurobot.demo.raster import ZOOMS, zoom_for
+from neurobot.demo.recording import Recorder, free_path, save_png
+from neurobot.demo.session import Session
+from neurobot.demo.stage import Picture, Stage
+from neurobot.demo.thoughts import Layers, Spikes
+from neurobot.envs.drawing.canvas import Pixels, pygame, to_pixels
+from neurobot.envs.drawing.theme import THEMES
+from neurobot.envs.scenarios import SCENARIOS
+from neurobot.loop import ControllerError
+from neurobot.quantities import prefixed
+
+SPEEDS = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0, 2.0, 4.0, 8.0)
+MESSAGE_S = 3.0
+PAUSE_S = 1.5  # between the end of an episode and the next
+CLOCK_FACTOR = 2.0
+FINE_ZOOM = ZOOMS[-1]
+TICKS_PER_DECISION = 64  # about; only the raster's pace depends on it
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a demo is shown."""
+
+    theme: str = "dark"
+    speed: float = 1.0
+    goes_on: bool = True  # with the next seed when an episode has ended
+
+
+class Player:
+    """Plays a session."""
+
+    def __init__(self, session: Session, size: tuple[int, int], options: Options) -> None:
+        self.session = session
+        self.canvas = pygame.Surface(size, 0, 32)
+        self.theme = options.theme
+        self.stage = Stage(THEMES[self.theme])
+        self.speed = options.speed
+        self.goes_on = options.goes_on
+        self.paused = self.is_fine = self.help_open = False
+        self.help: Sequence[Entry] = ()  # what there is to press
+        self.message: str | None = None
+        self.message_s = self.ended_s = 0.0
+        self.recorder: Recorder | None = None
+        self.since_recorded_s = 0.0
+        self.brains = list(dict.fromkeys([session.job.controller, *CONTROLLERS]))
+        self.places = list(dict.fromkeys([session.job.scenario, *SCENARIOS]))
+        self.brain = session.job.controller  # who drives when the hand does not
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of the screen in pixels."""
+        return self.canvas.get_size()
+
+    def resize(self, size: tuple[int, int]) -> None:
+        """Show everything on a screen of another size."""
+        if self.recorder is not None:
+            self.toggle_recording()  # a video has one size
+        self.canvas = pygame.Surface((max(size[0], 1), max(size[1], 1)), 0, 32)
+
+    def advance(self, duration_s: float) -> None:
+        """Let so much time pass in front of the screen."""
+        self.message_s -= duration_s
+        if self.message_s <= 0:
+            self.message = None
+        self.since_recorded_s += duration_s
+        if self.paused:
+            return
+        self.session.advance(duration_s * self.speed)
+        if not self.session.over:
+            self.ended_s = 0.0
+            return
+        self.ended_s += duration_s
+        if self.goes_on and self.ended_s >= PAUSE_S:
+            self.attempt(self.session.new_seed)
+
+    def paint(self) -> pygame.Surface:
+        """Paint the screen, and record it when it is time to."""
+        self.stage.paint(self.canvas, self.picture())
+        recorder = self.recorder
+        if recorder is not None and self.since_recorded_s >= recorder.frame_s - 1e-9:
+            self.since_recorded_s -= recorder.frame_s
+            recorder.add(to_pixels(self.canvas))
+        return self.canvas
+
+    def pixels(self) -> Pixels:
+        """Return the screen as it was painted last, (rows, columns, 3)."""
+        return to_pixels(self.canvas)
+
+    def say(self, message: str) -> None:
+        """Show a message for a while."""
+        self.message, self.message_s = message, MESSAGE_S
+
+    def attempt(self, deed: Callable[[], object]) -> None:
+        """Do what may be refused, and say why it was."""
+        try:
+            deed()
+        except (ValueError, OSError, ImportError, ControllerError) as refusal:
+            self.say(" ".join(str(refusal).split()))
+
+    def toggle_pause(self) -> None:
+        """Stop, or go on at the pace from before."""
+        self.paused = not self.paused
+        self.is_fine = self.is_fine and self.paused
+
+    def step_tick(self) -> None:
+        """Stop, and let the chip do one tick."""
+        self.paused = self.is_fine = True
+        self.session.step_tick()
+
+    def step_decision(self) -> None:
+        """Stop, and go to the next decision."""
+        self.paused = True
+        self.session.step_decision()
+
+    def change_speed(self, steps: int) -> None:
+        """Let the time go slower or faster by so many steps."""
+        k = min(range(len(SPEEDS)), key=lambda k: abs(SPEEDS[k] - self.speed))
+        self.speed = SPEEDS[min(max(k + steps, 0), len(SPEEDS) - 1)]
+
+    def change_brain(self, steps: int) -> None:
+        """Let the next controller of the list drive on that can."""
+        k = self.brains.index(self.brain)
+        for offset in range(1, len(self.brains)):
+            name = self.brains[(k + steps * offset) % len(self.brains)]
+            try:
+                self.session.hand_over(name)
+            except (ValueError, ImportError, ControllerError) as refusal:
+                self.say(" ".join(str(refusal).split()))
+                continue
+            self.brain = name
+            self.say(f"{name} drives")
+            return
+
+    def toggle_hand(self) -> None:
+        """Let the arrow keys drive, or the brain again."""
+        if self.session.job.controller == HAND:
+            self.attempt(lambda: self.session.hand_over(self.brain))
+            self.say(f"{self.brain} drives")
+        else:
+            self.session.hand_over(HAND)
+            self.say("you drive, by the arrow keys; M gives back")
+
+    def steer(self, forward: int, left: int) -> None:
+        """Hold arrow keys: whoever presses one drives."""
+        if (forward or left) and self.session.job.controller != HAND:
+            self.toggle_hand()
+        self.session.hand.forward, self.session.hand.left = forward, left
+
+    def change_place(self, steps: int) -> None:
+        """Begin an episode in the next scenario of the list."""
+        k = self.places.index(self.session.job.scenario) + steps
+        self.begin(lambda: self.session.change_scenario(self.places[k % len(self.places)]))
+
+    def begin(self, deed: Callable[[], object]) -> None:
+        """Begin another episode."""
+        self.ended_s = 0.0
+        self.attempt(deed)
+
+    def scale_clock(self, factor: float) -> None:
+        """Let the chip run slower or faster."""
+
+        def scale() -> None:
+            clock_hz = meddling.scale_clock(self.session, factor)
+            self.say(f"the chip runs at {prefixed(clock_hz, 'Hz', 3)}")
+
+        self.attempt(scale)
+
+    def kill_beams(self) -> None:
+        """Blind a part of the sensor."""
+        self.attempt(lambda: self.say(f"{meddling.kill_beams(self.session)} beams are dead"))
+
+    def flip_bit(self) -> None:
+        """Invert a bit of a weight."""
+        self.attempt(lambda: self.say(f"bit flip: {meddling.flip_bit(self.session)}"))
+
+    def repair(self) -> None:
+        """Undo all damage."""
+        meddling.repair(self.session)
+        self.say("sensor, weights and clock are as they were")
+
+    def change_theme(self) -> None:
+        """Take the other theme."""
+        names = list(THEMES)
+        self.theme = names[(names.index(self.theme) + 1) % len(names)]
+        self.stage.use(THEMES[self.theme])
+
+    def toggle_help(self) -> None:
+        """Open or close the help screen."""
+        self.help_open = not self.help_open
+
+    def save_screenshot(self) -> None:
+        """Write the screen to a file in the working folder."""
+
+        def save() -> None:
+            path = free_path(f"neurobot-{self.session.job.seed}", ".png")
+            save_png(path, self.pixels())
+            self.say(f"saved {path}")
+
+        self.attempt(save)
+
+    def toggle_recording(self) -> None:
+        """Begin a video in the working folder, or finish it."""
+        if self.recorder is not None:
+            self.stop_recording()
+            return
+        name = f"neurobot-{self.session.job.seed}"
+        self.attempt(lambda: self.record(free_path(name, ".mp4")))
+
+    def record(self, path: Path) -> None:
+        """Begin a video."""
+        self.recorder = Recorder(path)
+        self.since_recorded_s = self.recorder.frame_s
+        self.say(f"recording {path}")
+
+    def stop_recording(self) -> None:
+        """Finish the video, if there is one."""
+        if self.recorder is None:
+            return
+        recorder, self.recorder = self.recorder, None
+        recorder.close()
+        self.say(f"saved {recorder.path}")
+
+    def picture(self) -> Picture:
+        """Collect what the screen shows."""
+        session = self.session
+        return Picture(
+            frame=session.frame(),
+            place=self._place(),
+            pace=self._pace(),
+            thoughts=session.thoughts,
+            ticks_before=session.ticks_before,
+            tick=session.tick,
+            zoom=self._zoom(),
+            chip=self._chip(),
+            wheels=session.wheels,
+            meters=self._meters(),
+            message=self.message,
+            is_recording=self.recorder is not None,
+            help=self.help if self.help_open else None,
+        )
+
+    def _place(self) -> str:
+        job = self.session.job
+        touched = "   touched" if self.session.touched else ""
+        scenario = Path(job.scenario).name
+        return f"{scenario}   seed {job.seed}{touched}"
+
+    def _pace(self) -> str:
+        """Say how much time has passed, and how fast it goes."""
+        speed = f"x {self.speed:g}" if self.speed >= 1 else f"x 1/{round(1 / self.speed)}"
+        return f"{self.session.time_s:.1f} s   {'paused' if self.paused else speed}"
+
+    def _zoom(self) -> float:
+        if self.is_fine:
+            return FINE_ZOOM
+        return zoom_for(TICKS_PER_DECISION / self.session.control_s * self.speed)
+
+    def _chip(self) -> str:
+        """Say what thinks."""
+        session = self.session
+        thought = session.thought
+        if isinstance(thought, Spikes):
+            first, second = thought.populations
+            clock = prefixed(meddling.clock_hz(session), "Hz", 3)
+            return f"{first} + {second} IQIF neurons, {clock}"
+        return "layers of the mind" if isinstance(thought, Layers) else "what is seen"
+
+    def _score(self, name: str) -> str:
+        """Say how a controller's episodes ended since the demo began."""
+        score = self.session.scores.get(name)
+        return ", ".join(f"{count} {end}" for end, count in score.items()) if score else ""
+
+    def _note(self) -> str:
+        """Say where the figures come from."""
+        meter = self.session.meter
+        if meter.total.time_s > 0 and meter.decisions == 0:
+            return "counts no events"
+        return f"modelled, cost table {meter.prices.name}"
+
+    def _meters(self) -> Meters:
+        session = self.session
+        name, previous = session.job.controller, session.previous
+        return Meters(
+            name=name,
+            score=self._score(name),
+            now=session.meter.now,
+            mean=session.meter.mean,
+            previous=previous and (previous[0], self._score(previous[0]), previous[1]),
+            note=self._note(),
+        )

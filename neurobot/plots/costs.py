@@ -1,0 +1,56 @@
+"""What a picture of costs shows: each decision's latency and events, counted; priced later."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+
+from neurobot.cost import CostTable
+from neurobot.envs.world import Floats
+from neurobot.events import Events
+from neurobot.loop import Trial
+from neurobot.plots.episodes import Course, begin, each_decision
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """All decisions of a controller; none where it counts no events."""
+
+    controller: str
+    latency_s: Floats  # (D,)
+    events: tuple[Events, ...]  # of each
+
+    def dynamic_j(self, table: CostTable) -> Floats:
+        """Dynamic energy of each decision, (D,)."""
+        return np.array([table.dynamic_j(events) for events in self.events])
+
+
+def count(trial: Trial) -> list[tuple[float, Events]]:
+    """Drive an episode to its end, if events are counted: each decision's latency and events."""
+    found: list[tuple[float, Events]] = []
+    for _ in each_decision(trial):
+        mind = trial.pilot.controller
+        events = getattr(mind, "events", None)
+        if events is None:
+            break
+        found.append((trial.pilot.timing.latency_s(mind), events))
+    return found
+
+
+def count_decisions(
+    course: Course,
+    controllers: Sequence[str],
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> list[Decisions]:
+    """Count what each decision takes; progress: called with episodes done, and all."""
+    course.check(controllers)
+    found: dict[str, list[tuple[float, Events]]] = {name: [] for name in controllers}
+    drives = list(product(found, range(course.episodes)))
+    for done, (name, episode) in enumerate(drives):
+        found[name] += count(begin(course.job(name, episode)))
+        progress(done + 1, len(drives))
+    return [
+        Decisions(name, np.array([s for s, _ in pairs]), tuple(events for _, events in pairs))
+        for name, pairs in found.items()
+    ]
