@@ -80,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
 
     def report(session: Session) -> None:
         print(describe_end(session), flush=True)
-        if recorded is not None:
+        if recorded is not None and session.job == recorded.job:
             said.append(verdict(recorded, session))
             print(f"replay of {args.replay}: {said[-1][1]}", flush=True)
 

@@ -17,12 +17,13 @@ class Key:
     does: str
     act: Callable[[Player], object]
     shifted: Callable[[Player], object] | None = None  # what it does with Shift
+    repeats: bool = False  # while it is held
 
 
 KEYS = (
     Key("Space", (pygame.K_SPACE,), "pause, go on", Player.toggle_pause),
-    Key("T", (pygame.K_t,), "one tick of the chip", Player.step_tick),
-    Key("D", (pygame.K_d,), "one decision", Player.step_decision),
+    Key("T", (pygame.K_t,), "one tick of the chip", Player.step_tick, repeats=True),
+    Key("D", (pygame.K_d,), "one decision", Player.step_decision, repeats=True),
     Key(
         "+",
         (pygame.K_PLUS, pygame.K_EQUALS, pygame.K_KP_PLUS),
@@ -97,10 +98,8 @@ def help_entries() -> tuple[Entry, ...]:
     return (*((key.name, key.does) for key in KEYS), *BESIDES)
 
 
-def press(player: Player, code: int, *, shift: bool) -> bool:
-    """Do what a key does; return whether it does anything."""
+def press(player: Player, code: int, *, shift: bool = False, again: bool = False) -> None:
+    """Do what a key does, if it does anything; again: it was held down for long."""
     for key in KEYS:
-        if code in key.codes:
+        if code in key.codes and (key.repeats or not again):
             (key.shifted if shift and key.shifted else key.act)(player)
-            return True
-    return False

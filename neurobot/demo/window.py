@@ -23,8 +23,10 @@ class Window:
             ) from problem
         pygame.key.set_repeat(KEY_DELAY_MS, KEY_INTERVAL_MS)
         player.help = help_entries()
+        player.say("H shows what every key does")
         self.player = player
         self.mouse = Mouse(player)
+        self.held: set[int] = set()  # keys
         self.clock = pygame.time.Clock()
         self.is_open = True
 
@@ -67,7 +69,8 @@ class Window:
             self.player.resize(event.size)
         elif event.type == pygame.KEYDOWN:
             self.key(event)
-        elif event.type == pygame.KEYUP and event.key in ARROWS:
+        elif event.type == pygame.KEYUP:
+            self.held.discard(event.key)
             self.steer()
         elif event.type == pygame.MOUSEBUTTONDOWN:
             self.mouse.press(event.button, event.pos)
@@ -86,7 +89,9 @@ class Window:
         elif event.key in ARROWS:
             self.steer()
         else:
-            press(self.player, event.key, shift=bool(event.mod & pygame.KMOD_SHIFT))
+            shift, again = bool(event.mod & pygame.KMOD_SHIFT), event.key in self.held
+            self.held.add(event.key)
+            press(self.player, event.key, shift=shift, again=again)
 
     def steer(self) -> None:
         """Drive as the arrow keys that are held say."""

@@ -89,8 +89,17 @@ def check_file(out: str) -> Path:
     return path
 
 
+def settle(figure: Figure) -> None:
+    """Lay a figure out for good: the solver's last bits differ from run to run."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    for axes in figure.axes:
+        axes.set_position(tuple(round(side, 5) for side in axes.get_position().bounds))
+
+
 def write(figure: Figure, path: Path) -> None:
     """Write a figure; equal figures give equal bytes."""
+    settle(figure)
     try:
         figure.savefig(path, dpi=DOTS_PER_INCH, metadata=UNDATED[path.suffix.lower()])
     except OSError as error:
