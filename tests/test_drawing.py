@@ -492,17 +492,21 @@ def test_missing_pygame_is_told_with_its_remedy() -> None:
     assert "pip install pygame" in last
 
 
-def test_the_script_makes_a_small_picture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_script_makes_small_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     script = Path(__file__).parent.parent / "scripts" / "picture.py"
     spec = importlib.util.spec_from_file_location("picture", script)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    target = tmp_path / "docs" / "world.png"
-    monkeypatch.setattr(sys, "argv", ["picture.py", "--out", str(target)])
+    folder = tmp_path / "docs"
+    monkeypatch.setattr(sys, "argv", ["picture.py", "--folder", str(folder)])
     module.main()
-    assert target.stat().st_size < 300_000
-    with Image.open(target) as image:
+    assert (folder / "world.png").stat().st_size < 300_000
+    with Image.open(folder / "demo.gif") as film:
+        assert film.size == (960, 540)
+        assert getattr(film, "n_frames", 1) > 50
+    assert (folder / "demo.gif").stat().st_size < 3_000_000
+    with Image.open(folder / "world.png") as image:
         assert image.height == 720
         assert image.width > 1400

@@ -41,7 +41,11 @@ def add_command(commands: Any) -> None:
     add("--seed", type=int, default=0, metavar="N", help="of the first episode (default: 0)")
     add_world(options)
     add_timing(options)
-    add("--replay", metavar="DIR#EPISODE", help="play an episode that evaluate --out kept")
+    add(
+        "--replay",
+        metavar="DIR#EPISODE",
+        help="play an episode that evaluate --out kept; CONTROLLER and --scenario choose",
+    )
     add("--headless", action="store_true", help="without a window")
     add(
         "--seconds",

@@ -9,13 +9,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from neurobot.cli.options import add_timing, add_world, world_of
 from neurobot.cli.terminal import print_json, progress_bar
 from neurobot.compiled import cores
 from neurobot.controllers import CONTROLLERS, named_sensor
 from neurobot.cost import COST_TABLES, DEFAULT_COST_TABLE
 from neurobot.envs.scenarios import SCENARIOS
-from neurobot.envs.world import ROBOTS
-from neurobot.loop import LATE
 from neurobot.metrics import Row, tabulate
 from neurobot.quantities import percent, prefixed
 from neurobot.suite import ENVS, evaluate
@@ -49,45 +48,14 @@ def add_command(commands: Any) -> None:
     add("--jobs", type=int, default=cores(), metavar="N", help="processes (default: all cores)")
     add("--out", metavar="DIR", help="keep episodes there; the same command goes on where it ended")
     add("--json", action="store_true", help="print one JSON object instead of a table")
-    add(
-        "--robot",
-        metavar="NAME",
-        help=f"{', '.join(ROBOTS)} (default: jackal, or the world file's)",
-    )
-    add("--difficulty", type=float, metavar="D", help="of generated scenarios, 0..1 (default: 0.5)")
-    add("--sensor", metavar="NAME", help="range or camera (default: what each needs)")
-    add("--time-limit", type=float, metavar="S", help="seconds per episode (default: 60)")
-    add(
-        "--noise",
-        type=float,
-        metavar="SD",
-        help="of the sensor, metres or grey levels (default: 0)",
-    )
-    add("--dropout", type=float, metavar="P", help="chance that a beam sees nothing (default: 0)")
-    add("--clock-hz", type=float, metavar="HZ", help="clock of the chips (default: their own)")
-    add(
-        "--late",
-        choices=LATE,
-        default="hold",
-        help="what the robot does when a decision takes longer than a step (default: %(default)s)",
-    )
-    add("--instant", action="store_true", help="decisions take no time")
+    add_world(options)
+    add_timing(options)
     add(
         "--cost-table",
         choices=list(COST_TABLES),
         default=DEFAULT_COST_TABLE,
         help="prices of the events (default: %(default)s)",
     )
-
-
-ENVIRONMENT_OPTIONS = {
-    "robot": "robot",
-    "difficulty": "difficulty",
-    "sensor": "sensor",
-    "time_limit": "time_limit_s",
-    "noise": "noise",
-    "dropout": "dropout",
-}
 
 
 def usable(sensor: str | None) -> list[str]:
@@ -97,11 +65,6 @@ def usable(sensor: str | None) -> list[str]:
 
 def run(args: argparse.Namespace) -> None:
     """Run `neurobot evaluate`."""
-    options = {
-        keyword: getattr(args, name)
-        for name, keyword in ENVIRONMENT_OPTIONS.items()
-        if getattr(args, name) is not None
-    }
     with progress_bar("episodes", not args.json) as progress:
         records = evaluate(
             args.controllers or usable(args.sensor),
@@ -115,7 +78,7 @@ def run(args: argparse.Namespace) -> None:
             late=args.late,
             instant=args.instant,
             progress=progress,
-            **options,
+            **world_of(args),
         )
     rows = tabulate(records, args.cost_table)
     if args.json:

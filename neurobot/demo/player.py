@@ -27,6 +27,7 @@ from neurobot.quantities import prefixed
 SPEEDS = (1 / 64, 1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0, 2.0, 4.0, 8.0)
 MESSAGE_S = 3.0
 PAUSE_S = 1.5  # between the end of an episode and the next
+FOLLOWED_S = 0.35  # a decision that takes less of the spectator's time is shown when it is made
 CLOCK_FACTOR = 2.0
 FINE_ZOOM = ZOOMS[-1]
 TICKS_PER_DECISION = 64  # about; only the raster's pace depends on it
@@ -245,6 +246,7 @@ class Player:
             thoughts=session.thoughts,
             ticks_before=session.ticks_before,
             tick=session.tick,
+            is_followed=self._is_followed(),
             zoom=self._zoom(),
             chip=self._chip(),
             wheels=session.wheels,
@@ -264,6 +266,11 @@ class Player:
         """Say how much time has passed, and how fast it goes."""
         speed = f"x {self.speed:g}" if self.speed >= 1 else f"x 1/{round(1 / self.speed)}"
         return f"{self.session.time_s:.1f} s   {'paused' if self.paused else speed}"
+
+    def _is_followed(self) -> bool:
+        """Whether a decision goes slowly enough to follow it tick by tick."""
+        period_s = self.session.steps_until_next * self.session.control_s
+        return self.is_fine or period_s / self.speed >= FOLLOWED_S
 
     def _zoom(self) -> float:
         if self.is_fine:

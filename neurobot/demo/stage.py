@@ -17,6 +17,7 @@ from neurobot.demo.wheels import paint_wheels
 from neurobot.envs.drawing.canvas import pygame
 from neurobot.envs.drawing.frame import Frame
 from neurobot.envs.drawing.theme import Theme
+from neurobot.envs.drawing.view import make_margins
 from neurobot.envs.drawing.world import WorldPainter
 
 WHEELS_SHARE = 0.2  # of the panel of a mind without spikes
@@ -33,6 +34,7 @@ class Picture:
     thoughts: Sequence[Thought]
     ticks_before: int  # of all decisions but the last
     tick: int  # of the last decision that are shown
+    is_followed: bool  # whether bars grow tick by tick; else they show the whole decision
     zoom: float  # pixels of the raster per tick
     chip: str  # what thinks
     wheels: Sequence[tuple[float, float]]  # the last commands, -1..1
@@ -86,32 +88,35 @@ class Stage:
         field = field_of(layout)
         pen.canvas.blit(self.world.paint(picture.frame, field[2:]), field[:2])
         head = layout.arena.split_top(field.y - layout.arena.y)[0]
-        y = head.y + pen.px(2)
-        pace = pen.text(picture.pace, "topright", (head.right, y), colour=self.theme.faint)
-        if picture.is_recording:
-            radius, x = pen.px(6), pace.x - pen.px(16)
-            pygame.draw.circle(pen.canvas, self.theme.collision, (x, pace.centery), radius)
-        room = pace.x - head.x - pen.px(36)
-        pen.text(picture.place, "topleft", (head.x, y), size="title", width=room)
-        if picture.frame.outcome != "running":
-            paint_outcome(pen, field, picture.frame.outcome)
+        paint_heading(pen, head, picture)
 
 
-def paint_outcome(pen: Pen, field: Box, outcome: str) -> None:
-    """Write how the episode ended across the top of the world."""
-    banner = Box(field.x, field.y, field.width, pen.px(44))
-    pen.fill(banner, pen.theme.outcome(outcome))
-    middle = (banner.x + banner.width / 2, banner.y + banner.height / 2)
-    pen.text(outcome, "center", middle, size="large", colour=pen.theme.panel)
+def paint_heading(pen: Pen, head: Box, picture: Picture) -> None:
+    """Write where and when this is, and how the episode ended, on a ground of that colour."""
+    ended, theme = picture.frame.outcome != "running", pen.theme
+    ink, faint, place = theme.ink, theme.faint, picture.place
+    if ended:
+        pen.fill(head, theme.outcome(picture.frame.outcome), pen.px(6))
+        ink = faint = theme.paper
+        place = f"{picture.frame.outcome}   {place}"
+    edge, y = pen.px(8) if ended else 0, head.y + head.height / 2
+    pace = pen.text(picture.pace, "midright", (head.right - edge, y), colour=faint)
+    if picture.is_recording:
+        pygame.draw.circle(
+            pen.canvas, theme.collision, (pace.x - pen.px(16), pace.centery), pen.px(6)
+        )
+    room = pace.x - head.x - pen.px(36)
+    pen.text(place, "midleft", (head.x + edge, y), size="title", colour=ink, width=room)
 
 
 def paint_message(pen: Pen, field: Box, message: str) -> None:
-    """Write a passing message at the foot of the world."""
-    box = Box(field.x, field.bottom - pen.px(40), field.width, pen.px(34))
+    """Write a passing message below the world, over its scale."""
+    strip = round(make_margins(field[2:], labels=False).below)
+    box = Box(field.x, field.bottom - strip, field.width, strip)
     pen.fill(box, pen.theme.ink, pen.px(6))
     middle = (box.x + box.width / 2, box.y + box.height / 2)
     room = box.width - pen.px(16)
-    pen.text(message, "center", middle, colour=pen.theme.panel, width=room)
+    pen.text(message, "center", middle, colour=pen.theme.paper, width=room)
 
 
 def paint_mind(pen: Pen, box: Box, picture: Picture) -> None:
@@ -119,7 +124,7 @@ def paint_mind(pen: Pen, box: Box, picture: Picture) -> None:
     inside = pen.panel(box)
     head, rest = inside.split_top(pen.px(HEADING - 6))
     thought = picture.thoughts[-1] if picture.thoughts else None
-    said = verdict(thought, picture.tick) if isinstance(thought, Spikes) else ""
+    said = verdict(thought, bars_tick(thought, picture)) if isinstance(thought, Spikes) else ""
     at = (head.right, head.y)
     room = head.width * 0.4
     right = pen.text(said, "topright", at, size="title", colour=pen.theme.ink, width=room)
@@ -136,6 +141,11 @@ def paint_mind(pen: Pen, box: Box, picture: Picture) -> None:
             paint_scan(pen, upper, thought)
 
 
+def bars_tick(thought: Spikes, picture: Picture) -> int:
+    """Return the tick that bars show: ten decisions a second would only flicker."""
+    return picture.tick if picture.is_followed else thought.ticks
+
+
 def paint_spikes(pen: Pen, box: Box, picture: Picture) -> None:
     """Paint the raster above the decision."""
     thoughts = [thought for thought in picture.thoughts if isinstance(thought, Spikes)]
@@ -143,4 +153,4 @@ def paint_spikes(pen: Pen, box: Box, picture: Picture) -> None:
     upper, _ = box.split_top(raster_height(thoughts[-1].rows, most, pen.px(GAP)))
     _, lower = box.split_top(upper.height + pen.px(10))
     paint_raster(pen, upper, thoughts, picture.ticks_before, picture.tick, picture.zoom)
-    paint_decision(pen, lower, thoughts[-1], picture.tick)
+    paint_decision(pen, lower, thoughts[-1], bars_tick(thoughts[-1], picture))
