@@ -12,6 +12,8 @@ class NoScreenError(RuntimeError):
 
 def open_screen(size: Size) -> None:
     """Open a window that can be resized."""
+    # By OpenGL, where that is done in software, a picture takes nine times as long to be shown.
+    os.environ.setdefault("SDL_FRAMEBUFFER_ACCELERATION", "0")
     try:
         pygame.display.init()
         if pygame.display.get_driver() == "offscreen" and "SDL_VIDEODRIVER" not in os.environ:

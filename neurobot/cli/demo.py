@@ -17,8 +17,8 @@ from neurobot.suite import ENVS, Job, options_for
 DEFAULT_CONTROLLER, DEFAULT_SCENARIO = "poppins", "forest"
 DEFAULT_SIZE = "1280x720"
 SIZE = re.compile(r"([0-9]{1,5})x([0-9]{1,5})")
-LEAST_SIZE, MOST_SIZE = (320, 180), (7680, 4320)
-MOST_SPEED = 64.0
+LEAST_SIZE, MOST_SIZE = (640, 360), (7680, 4320)
+LEAST_SPEED, MOST_SPEED = 1 / 64, 64.0
 NOT_EQUAL = 1  # status of a replay that was not what the record says
 EPILOG = "In the window, H shows every key."
 
@@ -68,8 +68,10 @@ def add_command(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Run `neurobot demo`."""
     size = read_size(args.size)
-    if args.speed <= 0 or args.speed > MOST_SPEED:
-        raise ValueError(f"--speed {args.speed:g}: a number above 0, {MOST_SPEED} at most, needed")
+    if not LEAST_SPEED <= args.speed <= MOST_SPEED:
+        raise ValueError(
+            f"--speed {args.speed:g}: a number from {LEAST_SPEED:g} to {MOST_SPEED:g} needed"
+        )
     if args.seconds is not None and not 0 < args.seconds < math.inf:
         raise ValueError(f"--seconds {args.seconds:g}: a number above 0 needed")
     if args.record is not None:

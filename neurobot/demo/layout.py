@@ -36,16 +36,16 @@ class Box(NamedTuple):
         )
 
     def split_top(self, height: int) -> tuple["Box", "Box"]:
-        """Cut so many rows off at the top: (the top, the rest)."""
-        height = min(height, self.height - 1)
+        """Cut so many rows off at the top: (the top, the rest); neither is ever empty."""
+        height = max(min(height, self.height - 1), 1)
         top = Box(self.x, self.y, self.width, height)
-        return top, Box(self.x, self.y + height, self.width, self.height - height)
+        return top, Box(self.x, self.y + height, self.width, max(self.height - height, 1))
 
     def split_left(self, width: int) -> tuple["Box", "Box"]:
-        """Cut so many columns off on the left: (the left, the rest)."""
-        width = min(width, self.width - 1)
+        """Cut so many columns off on the left: (the left, the rest); neither is ever empty."""
+        width = max(min(width, self.width - 1), 1)
         left = Box(self.x, self.y, width, self.height)
-        return left, Box(self.x + width, self.y, self.width - width, self.height)
+        return left, Box(self.x + width, self.y, max(self.width - width, 1), self.height)
 
     def holds(self, point: tuple[float, float]) -> bool:
         """Whether a point lies inside."""

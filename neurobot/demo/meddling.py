@@ -75,15 +75,15 @@ def with_discs(scene: Scene, discs: Floats) -> Scene:
 
 
 def add_disc(session: Session, x: float, y: float, radius_m: float = DISC_M) -> int:
-    """Put an obstacle that stands still at a point; return its position among the discs."""
+    """Put an obstacle that stands still near a point; return its position among the discs."""
+    x, y = within(session.batch.scene_now(0), x, y)
     if is_at_robot(session, x, y, radius_m):
         raise RefusedError("no obstacle can stand where the robot is")
     if len(session.after.discs) >= MOST_DISCS:
         raise RefusedError(f"there are {MOST_DISCS} obstacles already")
 
     def add(scene: Scene) -> Scene:
-        disc = [*within(scene, x, y), radius_m, 0.0, 0.0]
-        return with_discs(scene, np.vstack([scene.discs, [disc]]))
+        return with_discs(scene, np.vstack([scene.discs, [[x, y, radius_m, 0.0, 0.0]]]))
 
     refurnish(session, add)
     return len(session.after.discs) - 1

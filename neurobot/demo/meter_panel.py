@@ -21,6 +21,7 @@ COLUMNS: tuple[Column, ...] = (
     ("synaptic operations", lambda r: prefixed(r.sops_per_s, "/s", 3)),
     ("energy / metre", lambda r: prefixed(r.energy_per_metre_j, "J/m", 3)),
 )
+LATENCY = 0  # its column
 
 
 @dataclass(frozen=True)
@@ -33,6 +34,7 @@ class Meters:
     mean: Reading
     previous: tuple[str, str, Reading] | None  # its name, score and means
     note: str  # where the prices come from
+    is_late: bool  # whether the last decision takes longer than a control step
 
 
 def paint_meters(pen: Pen, box: Box, meters: Meters) -> None:
@@ -56,7 +58,9 @@ def paint_meters(pen: Pen, box: Box, meters: Meters) -> None:
     for k, (heading, figure) in enumerate(COLUMNS):
         right = table.x + round(table.width * (k + 1) / len(COLUMNS))
         room = table.width / len(COLUMNS) - pen.px(8)
-        pen.text(heading, "topright", (right, inside.y), size="small", colour=faint, width=room)
+        late = ", late" if k == LATENCY and meters.is_late else ""
+        head = (right, inside.y)
+        pen.text(heading + late, "topright", head, size="small", colour=faint, width=room)
         at = (right, y_now - pen.px(2))
         pen.text(figure(meters.now), "topright", at, size="large", width=room)
         pen.text(figure(meters.mean), "topright", (right, y_mean), width=room)

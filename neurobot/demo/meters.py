@@ -7,6 +7,7 @@ from neurobot.cost import CostTable
 from neurobot.events import Events
 
 LATELY_S = 2.0  # running figures are means over so long
+ROUNDING_S = 1e-9  # by which a sum of steps may miss a whole number of them
 
 
 @dataclass(frozen=True)
@@ -84,8 +85,11 @@ class Meter:
             self.lately.append(share)
         elif self.lately:
             self.lately[-1] += share
-        while len(self.lately) > 1 and sum(each.time_s for each in self.lately) > LATELY_S:
+        while len(self.lately) > 1 and self._lately_s() > LATELY_S + ROUNDING_S:
             self.lately.popleft()
+
+    def _lately_s(self) -> float:
+        return sum(each.time_s for each in self.lately)
 
     @property
     def mean(self) -> Reading:

@@ -18,6 +18,7 @@ class Mouse:
     def __init__(self, player: Player) -> None:
         self.player = player
         self.drag: Drag | None = None
+        self.trial = player.session.trial  # the one in which something is held
 
     def _point(self, at: tuple[int, int]) -> tuple[float, float, float] | None:
         player = self.player
@@ -28,6 +29,7 @@ class Mouse:
         point = self._point(at)
         if point is None or self.player.session.trial.ended:
             return
+        self.trial = self.player.session.trial
         x, y, metres_per_px = point
         slack_m = SLACK_PX * metres_per_px
         if button == LEFT:
@@ -59,7 +61,8 @@ class Mouse:
         point = self._point(at) if self.drag else None
         if point is None or self.drag is None:
             return
-        if self.player.session.trial.ended:
+        trial = self.player.session.trial
+        if trial.ended or trial is not self.trial:
             self.release()
             return
         self.drag(point[0], point[1])

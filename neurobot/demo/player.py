@@ -264,7 +264,8 @@ class Player:
 
     def _pace(self) -> str:
         """Say how much time has passed, and how fast it goes."""
-        speed = f"x {self.speed:g}" if self.speed >= 1 else f"x 1/{round(1 / self.speed)}"
+        slower = 1 / self.speed
+        speed = f"x 1/{slower:g}" if slower > 1 and slower.is_integer() else f"x {self.speed:g}"
         return f"{self.session.time_s:.1f} s   {'paused' if self.paused else speed}"
 
     def _is_followed(self) -> bool:
@@ -309,4 +310,5 @@ class Player:
             mean=session.meter.mean,
             previous=previous and (previous[0], self._score(previous[0]), previous[1]),
             note=self._note(),
+            is_late=session.thought is not None and session.latency_s > session.control_s,
         )

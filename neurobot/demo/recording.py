@@ -24,12 +24,17 @@ def check_target(path: Path) -> None:
         raise ValueError(f"--record {path}: there is no folder {path.parent}")
 
 
-def open_writer(path: Path) -> Any:
-    """Open a file for so many pictures as will come."""
+def load_imageio() -> Any:
+    """Load imageio when it is needed."""
     try:
-        import imageio.v2 as imageio  # loaded when it is needed
+        import imageio.v2 as imageio
     except ModuleNotFoundError as missing:
         raise ModuleNotFoundError(INSTALL) from missing
+    return imageio
+
+
+def open_writer(imageio: Any, path: Path) -> Any:
+    """Open a file for so many pictures as will come."""
     fps = FORMATS[path.suffix.lower()]
     if path.suffix.lower() == ".gif":
         return imageio.get_writer(path, mode="I", duration=1000 / fps, loop=0, subrectangles=True)
@@ -49,9 +54,10 @@ class Recorder:
         self.path = path
         self.frame_s = 1 / FORMATS[path.suffix.lower()]
         self.pictures = 0
-        with path.open("wb"):  # imageio's own message about a file that cannot be written is long
+        imageio = load_imageio()  # before anything happens to the file
+        with path.open("ab"):  # imageio's own message about a file that cannot be written is long
             pass
-        self.writer = open_writer(path)
+        self.writer = open_writer(imageio, path)
 
     def add(self, pixels: Pixels) -> None:
         """Write a picture (rows, columns, 3)."""

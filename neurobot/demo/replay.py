@@ -18,7 +18,7 @@ class Recorded(NamedTuple):
     """An episode of a run folder."""
 
     job: Job
-    result: dict[str, Any]
+    trajectory_sha256: str
     version: str
 
 
@@ -31,7 +31,8 @@ def to_recorded(key: dict[str, Any], result: dict[str, Any]) -> Recorded:
         for name, value in given.pop("options").items()
     }
     timing = Timing(**given.pop("timing"))
-    return Recorded(Job(**given, timing=timing, options=tuple(options.items())), result, version)
+    job = Job(**given, timing=timing, options=tuple(options.items()))
+    return Recorded(job, result["trajectory_sha256"], version)
 
 
 def find_recorded(name: str, controller: str | None, scenario: str | None) -> Recorded:
@@ -42,7 +43,7 @@ def find_recorded(name: str, controller: str | None, scenario: str | None) -> Re
     folder, episode = Path(match["folder"]), int(match["episode"])
     try:
         everything = [to_recorded(*each) for each in read_episodes(folder)]
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{folder}: records of another form found: {error}") from error
     if not everything:
         raise ValueError(f"{folder}: no episode has ended there yet")
@@ -83,7 +84,7 @@ def verdict(recorded: Recorded, session: Session) -> tuple[bool, str]:
         return True, "not compared with its record: somebody touched it"
     if not session.trial.ended:
         return True, "not compared with its record: it was left before its end"
-    if session.episode().trajectory_sha256 == recorded.result["trajectory_sha256"]:
+    if session.episode().trajectory_sha256 == recorded.trajectory_sha256:
         return True, "equal to its record, bit for bit"
     versions = f"recorded by neurobot {recorded.version}, this is {neurobot.__version__}"
     return False, f"another trajectory than the record's ({versions})"

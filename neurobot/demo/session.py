@@ -183,7 +183,7 @@ class Session:
         decisions = self.trial.pilot.decisions
         while self.trial.pilot.decisions == decisions and not self.trial.ended:
             self.step()
-        self.share = 1.0 if self.trial.ended else 0.0
+        self.share = 0.0 if self.trial.pilot.decisions > decisions else 1.0
 
     def new_seed(self) -> None:
         """Begin the next episode: the next seed, and the next world of a file."""
