@@ -17,6 +17,7 @@ from neurobot.controllers.program_files import DEFAULT_PROGRAM, find_programs
 from neurobot.controllers.programs import Program
 from neurobot.controllers.wheels import unit_vectors
 from neurobot.events import Events
+from neurobot.iqif import Trace
 from neurobot.loop import Body, Observation
 from neurobot.poppins import Chip, Poppins
 
@@ -53,6 +54,10 @@ class Brain:
     def trains(self) -> NDArray[np.bool_]:
         """What the chip was told last, (TICKS, NEURONS)."""
         return np.asarray(self.desk.window.trains[:, : len(self.network)], np.bool_)
+
+    def trace(self, ticks: int) -> Trace:
+        """Run so many ticks of the last decision again, and keep every tick's state."""
+        return self.network.trace(self.trains[:ticks])
 
     def think(self, range_m: NDArray[np.float32], goal: Floats) -> Events:
         """Decide about a scan and a goal: wheel commands into `desk.wheels`."""

@@ -15,7 +15,7 @@ import numpy as np
 from gymnasium import spaces
 
 from neurobot.compiled import cores
-from neurobot.envs.drawing.frame import Frame
+from neurobot.envs.frame import Frame
 from neurobot.envs.maps import Filed, Generated, open_worlds
 from neurobot.envs.rows import live_rows, sense_rows
 from neurobot.envs.scene import Scene

@@ -160,7 +160,13 @@ def seat(controller: Any, body: Body) -> None:
     """Let a controller know the robot that it is going to drive, if it wants to."""
     require_sensor(controller, body)
     if hasattr(controller, "attach"):
-        controller.attach(body)
+        try:
+            with blame(controller):
+                controller.attach(body)
+        except ControllerError as error:
+            if isinstance(error.__cause__, ValueError):  # a refusal, in words of its own
+                raise error.__cause__ from error
+            raise
 
 
 def attach(controller: Any, env: Any) -> None:
@@ -181,6 +187,7 @@ class Pilot:
         self.substeps_left = 0
         self.busy = False
         self.decisions = 0
+        self.latency_s = 0.0  # of the last decision
         self.latency_total_s = 0.0
         self.latency_max_s = 0.0
         self.late_decisions = 0
@@ -190,7 +197,7 @@ class Pilot:
         """Begin a decision."""
         with blame(self.controller):
             self.pending = self.controller.act(observation)
-        latency_s = self.timing.latency_s(self.controller)
+        self.latency_s = latency_s = self.timing.latency_s(self.controller)
         self.substeps_left = substeps_until(latency_s, self.body.substep_s)
         self.late_decisions += self.substeps_left > self.body.substeps
         self.decisions += 1

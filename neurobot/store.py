@@ -31,7 +31,10 @@ def read_episodes(folder: Path) -> list[Episode]:
             f"{folder}: no episodes there; `neurobot evaluate --out` makes such folders"
         )
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as store:
+        # Without a log beside it nobody is writing: then nothing need be written to read it.
+        still = "" if path.with_name(f"{FILE_NAME}-wal").exists() else "&immutable=1"
+        place = f"{path.absolute().as_uri()}?mode=ro{still}"
+        with closing(sqlite3.connect(place, uri=True)) as store:
             rows = store.execute("SELECT key, result FROM episodes ORDER BY rowid").fetchall()
         return [(json.loads(key), json.loads(result)) for key, result in rows]
     except (sqlite3.Error, ValueError) as error:

@@ -16,6 +16,7 @@ import gymnasium as gym
 import neurobot
 from neurobot.controllers import make_controller, named_sensor
 from neurobot.envs.batch import Batch
+from neurobot.envs.maps import Generated
 from neurobot.envs.planner import shortest_path_m
 from neurobot.envs.settings import Settings
 from neurobot.events import Events
@@ -91,6 +92,14 @@ def world_options(job: Job, env: Any) -> dict[str, Any] | None:
     """Return the reset options of an episode: which world of a file."""
     count = env.unwrapped.batch.worlds.count
     return {"world": job.episode % count} if count else None
+
+
+def name_world(job: Job, batch: Batch) -> str:
+    """Name the world of an episode: by its seed, or by its place in a file of many."""
+    worlds = batch.worlds
+    if isinstance(worlds, Generated) or worlds.count == 1:
+        return f"seed {job.seed}"
+    return f"world {worlds.positions[job.episode % worlds.count]}, seed {job.seed}"
 
 
 def seat_controller(job: Job, env: Any) -> Any:

@@ -10,17 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
+import imageio_ffmpeg
 import numpy as np
 import pygame
 import pytest
-from gymnasium.wrappers import RenderCollection
+from gymnasium.wrappers import RecordVideo, RenderCollection
 from numpy.typing import NDArray
 from PIL import Image
 
 import neurobot  # noqa: F401  (registers the environments)
 from neurobot.envs.avoidance import AvoidanceEnv
-from neurobot.envs.drawing.frame import Frame
 from neurobot.envs.drawing.painter import Painter
+from neurobot.envs.frame import Frame
 from neurobot.envs.geometry import winding
 from neurobot.envs.scenarios import SCENARIOS, box
 from neurobot.envs.scene import Scene
@@ -510,3 +511,20 @@ def test_the_script_makes_small_pictures(tmp_path: Path, monkeypatch: pytest.Mon
     with Image.open(folder / "world.png") as image:
         assert image.height == 720
         assert image.width > 1400
+
+
+def test_gymnasium_records_a_video(tmp_path: Path) -> None:
+    pytest.importorskip("moviepy", reason="RecordVideo writes by moviepy")
+    env: Any = RecordVideo(
+        gym.make("neurobot/Navigation-v0", render_mode="rgb_array"),
+        str(tmp_path / "films"),
+        disable_logger=True,
+    )
+    env.reset(seed=0)
+    for _ in range(12):
+        env.step(np.array([0.5, 0.6], np.float32))
+    env.close()
+    (film,) = (tmp_path / "films").glob("*.mp4")
+    frames, seconds = imageio_ffmpeg.count_frames_and_secs(str(film))
+    assert frames == 13
+    assert seconds == pytest.approx(1.3, abs=0.05)  # ten pictures a second, and the first

@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurobot.envs.drawing.canvas import Colour, draw, mix, pygame
-from neurobot.envs.drawing.frame import Frame
 from neurobot.envs.drawing.shapes import arrow, footprint, heading_mark, placed, star
 from neurobot.envs.drawing.spots import spots
 from neurobot.envs.drawing.theme import Theme
 from neurobot.envs.drawing.view import View
+from neurobot.envs.frame import Frame
 from neurobot.envs.world import RADIUS, VX, VY, Floats, X
 
 RIM_PX = 1.5

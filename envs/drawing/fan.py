@@ -5,10 +5,10 @@ from functools import lru_cache
 import numpy as np
 
 from neurobot.envs.drawing.canvas import Colour, draw, pygame, veil
-from neurobot.envs.drawing.frame import Frame
 from neurobot.envs.drawing.shapes import placed, stroke
 from neurobot.envs.drawing.theme import Theme
 from neurobot.envs.drawing.view import Size, View
+from neurobot.envs.frame import Frame
 from neurobot.envs.world import Array, Floats
 
 FAN_ALPHA, RAY_ALPHA, RIM_ALPHA = 120, 165, 235  # of the fan of beams where it is brightest

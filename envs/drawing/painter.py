@@ -1,9 +1,9 @@
 """Frames shown in a window of their own, or turned into arrays."""
 
 from neurobot.envs.drawing.canvas import Pixels, pygame, to_pixels
-from neurobot.envs.drawing.frame import Frame
 from neurobot.envs.drawing.screen import NoScreenError, open_screen
 from neurobot.envs.drawing.world import WorldPainter
+from neurobot.envs.frame import Frame
 
 
 class Painter:

@@ -49,7 +49,7 @@ class Theme:
 
 LIGHT = Theme(
     paper=(244, 244, 241),
-    panel=(255, 255, 255),
+    panel=(240, 242, 243),
     floor=(255, 255, 255),
     grid=(239, 240, 240),
     ink=(52, 60, 70),

@@ -15,10 +15,10 @@ from neurobot.envs.drawing.actors import (
 from neurobot.envs.drawing.backdrop import Backdrop, label_height, make_backdrop
 from neurobot.envs.drawing.canvas import pygame, write
 from neurobot.envs.drawing.fan import paint_dead, paint_fan
-from neurobot.envs.drawing.frame import Frame
 from neurobot.envs.drawing.spots import spots
 from neurobot.envs.drawing.theme import LIGHT, Theme
 from neurobot.envs.drawing.view import Size, View, fit, label_margin, make_margins
+from neurobot.envs.frame import Frame
 from neurobot.envs.scene import Scene
 
 MOST_BACKDROPS = 16  # so many worlds can take turns without being painted anew

@@ -9,12 +9,20 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from neurobot.cli.options import add_timing, add_world, world_of
+from neurobot.cli.options import (
+    CONTROLLER_NAMES,
+    ENV_NAMES,
+    SCENARIO_NAMES,
+    add_cost_table,
+    add_timing,
+    add_world,
+    timing_given,
+    world_of,
+)
 from neurobot.cli.terminal import print_json, progress_bar
 from neurobot.compiled import cores
 from neurobot.controllers import CONTROLLERS, named_sensor
-from neurobot.cost import COST_TABLES, DEFAULT_COST_TABLE
-from neurobot.envs.scenarios import SCENARIOS
+from neurobot.cost import COST_TABLES
 from neurobot.metrics import Row, tabulate
 from neurobot.quantities import percent, prefixed
 from neurobot.suite import ENVS, evaluate
@@ -32,16 +40,16 @@ def add_command(commands: Any) -> None:
         "controllers",
         nargs="*",
         metavar="CONTROLLER",
-        help=f"{', '.join(CONTROLLERS)}, or package.module:Class (default: all of these)",
+        help=f"{CONTROLLER_NAMES} (default: all of these)",
     )
     add = options.add_argument
-    add("--env", default=ENVS[0], metavar="ID", help=f"{' or '.join(ENVS)} (default: the first)")
+    add("--env", default=ENVS[0], metavar="ID", help=f"{ENV_NAMES} (default: the first)")
     add(
         "--scenario",
         nargs="+",
         default=list(DEFAULT_SCENARIOS),
         metavar="NAME",
-        help=f"{', '.join(SCENARIOS)}, or a world file (default: {' '.join(DEFAULT_SCENARIOS)})",
+        help=f"{SCENARIO_NAMES} (default: {' '.join(DEFAULT_SCENARIOS)})",
     )
     add("--episodes", type=int, default=20, metavar="N", help="per scenario (default: %(default)s)")
     add("--seed", type=int, default=0, metavar="N", help="of the first episode (default: 0)")
@@ -50,12 +58,7 @@ def add_command(commands: Any) -> None:
     add("--json", action="store_true", help="print one JSON object instead of a table")
     add_world(options)
     add_timing(options)
-    add(
-        "--cost-table",
-        choices=list(COST_TABLES),
-        default=DEFAULT_COST_TABLE,
-        help="prices of the events (default: %(default)s)",
-    )
+    add_cost_table(options)
 
 
 def usable(sensor: str | None) -> list[str]:
@@ -74,9 +77,7 @@ def run(args: argparse.Namespace) -> None:
             seed=args.seed,
             jobs=args.jobs,
             out=args.out,
-            clock_hz=args.clock_hz,
-            late=args.late,
-            instant=args.instant,
+            **timing_given(args),
             progress=progress,
             **world_of(args),
         )

@@ -1,11 +1,18 @@
-"""Options that commands share: which world, and how latency acts back."""
+"""Options that commands share: which world, who drives, how latency acts back, which prices."""
 
 import argparse
 from typing import Any
 
+from neurobot.controllers import CONTROLLERS
+from neurobot.cost import COST_TABLES, DEFAULT_COST_TABLE
+from neurobot.envs.scenarios import SCENARIOS
 from neurobot.envs.world import ROBOTS
 from neurobot.loop import LATE, Timing
+from neurobot.suite import ENVS
 
+CONTROLLER_NAMES = f"{', '.join(CONTROLLERS)}, or package.module:Class"
+SCENARIO_NAMES = f"{', '.join(SCENARIOS)}, or a world file"
+ENV_NAMES = " or ".join(ENVS)
 # Option of the command line -> keyword of the environment.
 WORLD = {
     "robot": "robot",
@@ -26,7 +33,7 @@ def add_world(options: argparse.ArgumentParser) -> None:
         help=f"{', '.join(ROBOTS)} (default: jackal, or the world file's)",
     )
     add("--difficulty", type=float, metavar="D", help="of generated scenarios, 0..1 (default: 0.5)")
-    add("--sensor", metavar="NAME", help="range or camera (default: what a controller needs)")
+    add("--sensor", metavar="NAME", help="range or camera (default: what each needs)")
     add("--time-limit", type=float, metavar="S", help="seconds per episode (default: 60)")
     add(
         "--noise",
@@ -44,10 +51,19 @@ def add_timing(options: argparse.ArgumentParser) -> None:
     add(
         "--late",
         choices=LATE,
-        default="hold",
-        help="what the robot does when a decision takes longer than a step (default: %(default)s)",
+        help="what the robot does when a decision takes longer than a step (default: hold)",
     )
     add("--instant", action="store_true", help="decisions take no time")
+
+
+def add_cost_table(options: argparse.ArgumentParser) -> None:
+    """Declare which prices count."""
+    options.add_argument(
+        "--cost-table",
+        choices=list(COST_TABLES),
+        default=DEFAULT_COST_TABLE,
+        help="prices of the events (default: %(default)s)",
+    )
 
 
 def world_of(args: argparse.Namespace) -> dict[str, Any]:
@@ -56,6 +72,12 @@ def world_of(args: argparse.Namespace) -> dict[str, Any]:
     return {keyword: value for keyword, value in given.items() if value is not None}
 
 
+def timing_given(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the keywords of `Timing` that were given."""
+    given = {"clock_hz": args.clock_hz, "late": args.late, "instant": args.instant or None}
+    return {keyword: value for keyword, value in given.items() if value is not None}
+
+
 def timing_of(args: argparse.Namespace) -> Timing:
     """Return how latency is to act back."""
-    return Timing(args.clock_hz, args.late, args.instant)
+    return Timing(**timing_given(args))

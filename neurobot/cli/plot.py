@@ -4,11 +4,18 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from neurobot.cli.options import add_timing, add_world, timing_of, world_of
+from neurobot.cli.options import (
+    CONTROLLER_NAMES,
+    ENV_NAMES,
+    SCENARIO_NAMES,
+    add_cost_table,
+    add_timing,
+    add_world,
+    timing_of,
+    world_of,
+)
 from neurobot.cli.terminal import progress_bar
-from neurobot.controllers import CONTROLLERS
-from neurobot.cost import COST_TABLES, DEFAULT_COST_TABLE
-from neurobot.envs.scenarios import SCENARIOS
+from neurobot.cost import COST_TABLES
 from neurobot.plots.costs import count_decisions
 from neurobot.plots.episodes import Course
 from neurobot.plots.raster import decide_at
@@ -76,23 +83,21 @@ def add_costs(pictures: Any) -> None:
     options.set_defaults(function=run_costs)
     add_controllers(options, (SPIKING,))
     add_course(options, episodes=5)
-    options.add_argument("--cost-table", choices=list(COST_TABLES), default=DEFAULT_COST_TABLE,
-        help="prices of the events (default: %(default)s)")  # fmt: skip
+    add_cost_table(options)
 
 
 def add_controllers(options: argparse.ArgumentParser, default: tuple[str, ...]) -> None:
     """Declare which controllers are meant."""
     options.add_argument("controllers", nargs="*", default=list(default), metavar="CONTROLLER",
-        help=f"{', '.join(CONTROLLERS)}, or package.module:Class (default: {' '.join(default)})"
-        )  # fmt: skip
+        help=f"{CONTROLLER_NAMES} (default: {' '.join(default)})")  # fmt: skip
 
 
 def add_course(options: argparse.ArgumentParser, episodes: int | None = None) -> None:
     """Declare which worlds are driven through, and where the picture goes."""
     add = options.add_argument
-    add("--env", default=ENVS[0], metavar="ID", help=f"{' or '.join(ENVS)} (default: the first)")
+    add("--env", default=ENVS[0], metavar="ID", help=f"{ENV_NAMES} (default: the first)")
     add("--scenario", default="forest", metavar="NAME",
-        help=f"{', '.join(SCENARIOS)}, or a world file (default: %(default)s)")  # fmt: skip
+        help=f"{SCENARIO_NAMES} (default: %(default)s)")  # fmt: skip
     if episodes:
         add("--episodes", type=int, default=episodes, metavar="N", help="default: %(default)s")
     add("--seed", type=int, default=0, metavar="N", help="of the first episode (default: 0)")

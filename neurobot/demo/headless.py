@@ -22,6 +22,8 @@ def run_headless(player: Player, seconds: float | None) -> None:
 
 def is_done(player: Player, seconds: float | None, passed_s: float) -> bool:
     """Whether everything has been shown that was asked for."""
+    if player.record_error is not None:
+        raise player.record_error
     if seconds is not None:
         return passed_s >= seconds - 1e-9
     return player.session.over and (player.recorder is None or player.ended_s >= AFTER_END_S)

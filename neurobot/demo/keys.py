@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from neurobot.demo.help_panel import Entry
 from neurobot.demo.player import CLOCK_FACTOR, Player
@@ -102,4 +103,4 @@ def press(player: Player, code: int, *, shift: bool = False, again: bool = False
     """Do what a key does, if it does anything; again: it was held down for long."""
     for key in KEYS:
         if code in key.codes and (key.repeats or not again):
-            (key.shifted if shift and key.shifted else key.act)(player)
+            player.attempt(partial(key.shifted if shift and key.shifted else key.act, player))

@@ -1,5 +1,6 @@
 """Minds without spikes: the layers of a frame-based one, or just what was seen."""
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from neurobot.demo.bars import Bars, spread
 from neurobot.demo.layout import Box
 from neurobot.demo.pen import Pen
 from neurobot.demo.thoughts import Layers, Scan
-from neurobot.envs.drawing.canvas import mix, pygame
+from neurobot.envs.drawing.canvas import Colour, mix, pygame
 
 TITLE_PX = 20  # height of a layer's name, as designed
 PANORAMA = 2.0  # width to height
@@ -19,14 +20,15 @@ INPUT_WEIGHT, PICTURE_WEIGHT = 4.0, 1.5  # heights beside that of a row of bars
 def normalized(layer: NDArray[Any]) -> NDArray[np.float64]:
     """Stretch a layer to 0..1."""
     values = layer.astype(np.float64)
-    low, high = values.min(initial=0.0), values.max(initial=0.0)
+    values /= max(np.abs(values).max(), 1.0)  # no difference overflows
+    low, high = values.min(), values.max()
     return np.asarray((values - low) / (high - low) if high > low else np.zeros_like(values))
 
 
-def as_picture(layer: NDArray[Any]) -> NDArray[Any] | None:
-    """Return a layer of shape (rows, columns), also with one channel; None: it is no picture."""
-    flat = layer[..., 0] if layer.ndim == 3 and layer.shape[2] == 1 else layer
-    return flat if flat.ndim == 2 else None
+@cache
+def shades(low: Colour, high: Colour) -> list[Colour]:
+    """Return 256 colours from one to another."""
+    return [mix(high, low, k / 255) for k in range(256)]
 
 
 def paint_picture(pen: Pen, box: Box, values: NDArray[np.float64], *, grey: bool) -> None:
@@ -41,7 +43,7 @@ def paint_picture(pen: Pen, box: Box, values: NDArray[np.float64], *, grey: bool
         size = (max(int(columns * scale), 1), max(int(rows * scale), 1))
     low, high = ((0, 0, 0), (255, 255, 255)) if grey else (pen.theme.floor, pen.theme.accents[1])
     surface = pygame.Surface((columns, rows), 0, 8)
-    surface.set_palette([mix(high, low, k / 255) for k in range(256)])
+    surface.set_palette(shades(low, high))
     codes = np.rint(255 * values).astype(np.uint8)
     pygame.surfarray.blit_array(surface, np.ascontiguousarray(codes.T))
     pen.canvas.blit(pygame.transform.scale(surface, size), (box.x, box.y))
@@ -59,13 +61,13 @@ def paint_bars(pen: Pen, box: Box, values: NDArray[np.float64], lead: int | None
 def describe(layer: NDArray[Any]) -> str:
     """Say of a layer how large it is, and the range of its values."""
     shape = " x ".join(str(n) for n in layer.shape)
-    return f"{shape}, {layer.min():.4g} to {layer.max():.4g}" if layer.size else shape
+    return f"{shape}, {layer.min():.4g} to {layer.max():.4g}"
 
 
 def paint_layers(pen: Pen, box: Box, thought: Layers) -> None:
     """Paint one layer below the other, the input first."""
     title = pen.px(TITLE_PX)
-    pictures = [as_picture(layer) is not None for _, layer in thought.layers]
+    pictures = [layer.ndim == 2 for _, layer in thought.layers]
     weights = [PICTURE_WEIGHT if is_picture else 1.0 for is_picture in pictures]
     weights[0] = INPUT_WEIGHT
     room = box.height - title * len(weights) - pen.px(8) * (len(weights) - 1)
@@ -82,13 +84,10 @@ def paint_layers(pen: Pen, box: Box, thought: Layers) -> None:
 
 def paint_layer(pen: Pen, place: Box, layer: NDArray[Any], *, is_input: bool) -> None:
     """Paint a layer as what it is: a picture, or bars."""
-    values, picture = normalized(layer), as_picture(layer)
-    if picture is not None:
-        if is_input and layer.dtype == np.uint8:
-            values = layer / 255
-        paint_picture(pen, place, values.reshape(picture.shape), grey=is_input)
+    values = layer / 255 if is_input and layer.dtype == np.uint8 else normalized(layer)
+    if layer.ndim == 2:
+        paint_picture(pen, place, values, grey=is_input)
     else:
-        values = values.ravel()
         paint_bars(pen, place, values, int(values.argmax()) if values.any() else None)
 
 

@@ -6,7 +6,6 @@ touched: from then on its episode is no longer one that an evaluation would give
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -32,10 +31,11 @@ def refurnish(session: Session, change: Callable[[Scene], Scene]) -> None:
     if session.trial.ended:
         raise RefusedError("the episode has ended")
     world = session.env.unwrapped
-    session.trial.observation = world.refurnish(change(world.batch.scene_now(0)))
+    now = world.batch.scene_now(0)
+    session.trial.observation = world.refurnish(change(now))
     session.trial.info["clearance_m"] = world.batch.info(0)["clearance_m"]
-    now = moment(world.batch)
-    session.before, session.after = replace(session.before, discs=now.discs), now
+    before = change(replace(now, discs=session.before.discs)).discs
+    session.before, session.after = replace(session.before, discs=before), moment(world.batch)
     session.touched = True
 
 
@@ -110,18 +110,19 @@ def move_goal(session: Session, x: float, y: float) -> None:
     refurnish(session, lambda scene: replace(scene, goal=within(scene, x, y)))
 
 
-def kill_beams(session: Session) -> int:
-    """Let some neighbouring beams or camera columns see nothing any more; return how many."""
-    dead = session.batch.beams.dead
+def kill_beams(session: Session) -> tuple[int, int]:
+    """Let some neighbouring beams or camera columns see nothing; return how many now do, of all."""
+    batch = session.batch
+    dead = batch.beams.dead
     alive = np.flatnonzero(~dead)
     if not len(alive):
-        raise RefusedError("every beam is dead already")
+        raise RefusedError("the whole sensor is dead already")
     k = int(session.damages.choice(alive))
-    broken = slice(k, k + max(len(dead) // SECTORS, 1))
-    count = int((~dead[broken]).sum())
-    dead[broken] = True
+    dead[k : k + max(len(dead) // SECTORS, 1)] = True
+    batch.sense(batch.rows)
+    session.trial.observation = batch.observation(0)
     session.touched = True
-    return count
+    return int(dead.sum()), len(dead)
 
 
 def spiking_brain(session: Session) -> Brain:
@@ -143,6 +144,7 @@ def flip_bit(session: Session) -> str:
     brain.load(brain.network.flip(name, pre, post, bit))
     brain.desk.mood[:] = mood
     session.touched = True
+    session.forget_costs()
     before, after = (each[name][pre, post] for each in (memories, brain.network.memories))
     return f"{name}[{pre}, {post}] was {before}, is {after}"
 
@@ -167,6 +169,7 @@ def set_timing(session: Session, timing: Timing) -> None:
     """Let latency act back in another way from now on."""
     session.trial.pilot.timing = timing
     session.touched = True
+    session.forget_costs()
 
 
 def repair(session: Session) -> None:
@@ -176,8 +179,3 @@ def repair(session: Session) -> None:
         session.batch.beams.dead[k] = True
     set_timing(session, session.job.timing)
     session.reseat()
-
-
-def steer(session: Session, forward: int, left: int) -> Any:
-    """Hold the keys of the hand."""
-    session.hand.forward, session.hand.left = forward, left

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from neurobot.demo.layout import Box
-from neurobot.demo.meters import Reading
+from neurobot.demo.meters import LATELY_S, Reading
 from neurobot.demo.pen import Pen
 from neurobot.quantities import prefixed
 
@@ -15,11 +15,11 @@ HEAD, NOW, ROW = 24, 40, 22  # heights of the rows, as designed
 # Heading, and how a reading's figure is written.
 Column: TypeAlias = tuple[str, Callable[[Reading], str]]
 COLUMNS: tuple[Column, ...] = (
-    ("latency", lambda r: prefixed(r.latency_s, "s", 3)),
+    ("latency / decision", lambda r: prefixed(r.latency_s, "s", 3)),
     ("energy / decision", lambda r: prefixed(r.energy_j, "J", 3)),
-    ("power", lambda r: prefixed(r.power_w, "W", 3)),
-    ("synaptic operations", lambda r: prefixed(r.sops_per_s, "/s", 3)),
-    ("energy / metre", lambda r: prefixed(r.energy_per_metre_j, "J/m", 3)),
+    (f"power, last {LATELY_S:g} s", lambda r: prefixed(r.power_w, "W", 3)),
+    (f"synaptic ops, last {LATELY_S:g} s", lambda r: prefixed(r.sops_per_s, "/s", 3)),
+    (f"energy / metre, last {LATELY_S:g} s", lambda r: prefixed(r.energy_per_metre_j, "J/m", 3)),
 )
 LATENCY = 0  # its column
 
@@ -32,7 +32,7 @@ class Meters:
     score: str
     now: Reading
     mean: Reading
-    previous: tuple[str, str, Reading] | None  # its name, score and means
+    previous: tuple[str, Reading] | None  # its name and means
     note: str  # where the prices come from
     is_late: bool  # whether the last decision takes longer than a control step
 
@@ -65,4 +65,4 @@ def paint_meters(pen: Pen, box: Box, meters: Meters) -> None:
         pen.text(figure(meters.now), "topright", at, size="large", width=room)
         pen.text(figure(meters.mean), "topright", (right, y_mean), width=room)
         if previous:
-            pen.text(figure(previous[2]), "topright", (right, y_previous), colour=faint, width=room)
+            pen.text(figure(previous[1]), "topright", (right, y_previous), colour=faint, width=room)

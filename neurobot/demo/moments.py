@@ -9,7 +9,7 @@ import numpy as np
 
 from neurobot.angles import wrap
 from neurobot.envs.batch import Batch
-from neurobot.envs.drawing.frame import Frame
+from neurobot.envs.frame import Frame
 from neurobot.envs.rows import sense_rows
 from neurobot.envs.tasks import Results
 from neurobot.envs.world import VX, VY, Array, Floats, State, X, Y

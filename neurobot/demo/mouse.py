@@ -52,7 +52,7 @@ class Mouse:
     def _remove(self, x: float, y: float, slack_m: float) -> None:
         k = meddling.find_disc(self.player.session, x, y, slack_m)
         if k is None:
-            raise meddling.RefusedError("only round obstacles can be removed")
+            raise meddling.RefusedError("there is no round obstacle")
         meddling.remove_disc(self.player.session, k)
         self.drag = None
 

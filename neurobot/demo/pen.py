@@ -8,7 +8,7 @@ from neurobot.envs.drawing.canvas import Colour, pygame, write
 from neurobot.envs.drawing.theme import Theme
 
 LEAST_TEXT = 9
-SIZES = {"small": 16, "normal": 18, "title": 21, "large": 30, "huge": 44}
+SIZES = {"small": 16, "normal": 18, "title": 21, "large": 30}
 
 
 @dataclass(frozen=True)

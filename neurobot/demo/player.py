@@ -6,18 +6,20 @@ knobs.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+import gymnasium as gym
+
 from neurobot.controllers import CONTROLLERS
-from neurobot.demo import meddling
+from neurobot.controllers.mind import TICKS
+from neurobot.demo import captions, meddling
 from neurobot.demo.hand import NAME as HAND
 from neurobot.demo.help_panel import Entry
-from neurobot.demo.meter_panel import Meters
 from neurobot.demo.raster import ZOOMS, zoom_for
 from neurobot.demo.recording import Recorder, free_path, save_png
 from neurobot.demo.session import Session
 from neurobot.demo.stage import Picture, Stage
-from neurobot.demo.thoughts import Layers, Spikes
 from neurobot.envs.drawing.canvas import Pixels, pygame, to_pixels
 from neurobot.envs.drawing.theme import THEMES
 from neurobot.envs.scenarios import SCENARIOS
@@ -30,7 +32,8 @@ PAUSE_S = 1.5  # between the end of an episode and the next
 FOLLOWED_S = 0.35  # a decision that takes less of the spectator's time is shown when it is made
 CLOCK_FACTOR = 2.0
 FINE_ZOOM = ZOOMS[-1]
-TICKS_PER_DECISION = 64  # about; only the raster's pace depends on it
+LEAST_SIDE_PX = 2
+REFUSALS = (ValueError, OSError, ImportError, ControllerError, gym.error.Error)
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,7 @@ class Options:
     theme: str = "dark"
     speed: float = 1.0
     goes_on: bool = True  # with the next seed when an episode has ended
+    brains: tuple[str, ...] = ()  # controllers to change between; none: all that are known
 
 
 class Player:
@@ -50,6 +54,7 @@ class Player:
         self.canvas = pygame.Surface(size, 0, 32)
         self.theme = options.theme
         self.stage = Stage(THEMES[self.theme])
+        self.film_stage = Stage(THEMES[self.theme])  # keeps what it paints in another size
         self.speed = options.speed
         self.goes_on = options.goes_on
         self.paused = self.is_fine = self.help_open = False
@@ -57,8 +62,11 @@ class Player:
         self.message: str | None = None
         self.message_s = self.ended_s = 0.0
         self.recorder: Recorder | None = None
+        self.record_error: OSError | None = None  # why a video ended before its end
         self.since_recorded_s = 0.0
-        self.brains = list(dict.fromkeys([session.job.controller, *CONTROLLERS]))
+        self.films: list[Path] = []  # videos that were finished
+        others = options.brains or tuple(CONTROLLERS)
+        self.brains = list(dict.fromkeys([session.job.controller, *others]))
         self.places = list(dict.fromkeys([session.job.scenario, *SCENARIOS]))
         self.brain = session.job.controller  # who drives when the hand does not
 
@@ -68,10 +76,9 @@ class Player:
         return self.canvas.get_size()
 
     def resize(self, size: tuple[int, int]) -> None:
-        """Show everything on a screen of another size."""
-        if self.recorder is not None:
-            self.toggle_recording()  # a video has one size
-        self.canvas = pygame.Surface((max(size[0], 1), max(size[1], 1)), 0, 32)
+        """Show everything on a screen of another size; a video keeps the one that it began with."""
+        if size != self.size:
+            self.canvas = pygame.Surface([max(side, LEAST_SIDE_PX) for side in size], 0, 32)
 
     def advance(self, duration_s: float) -> None:
         """Let so much time pass in front of the screen."""
@@ -87,16 +94,30 @@ class Player:
             return
         self.ended_s += duration_s
         if self.goes_on and self.ended_s >= PAUSE_S:
-            self.attempt(self.session.new_seed)
+            self.goes_on = self.attempt(self.session.new_seed)
 
     def paint(self) -> pygame.Surface:
         """Paint the screen, and record it when it is time to."""
-        self.stage.paint(self.canvas, self.picture())
+        picture = self.picture()
+        self.stage.paint(self.canvas, picture)
         recorder = self.recorder
         if recorder is not None and self.since_recorded_s >= recorder.frame_s - 1e-9:
             self.since_recorded_s -= recorder.frame_s
-            recorder.add(to_pixels(self.canvas))
+            self._film(recorder, picture)
         return self.canvas
+
+    def _film(self, recorder: Recorder, picture: Picture) -> None:
+        """Add a picture to the video, in the size that it has."""
+        canvas = self.canvas
+        if recorder.size != self.size:
+            canvas = pygame.Surface(recorder.size, 0, 32)
+            self.film_stage.use(self.stage.theme)
+            self.film_stage.paint(canvas, picture)
+        try:
+            recorder.add(to_pixels(canvas))
+        except OSError as error:
+            self.recorder, self.record_error = None, error
+            self.say(str(error))
 
     def pixels(self) -> Pixels:
         """Return the screen as it was painted last, (rows, columns, 3)."""
@@ -106,12 +127,14 @@ class Player:
         """Show a message for a while."""
         self.message, self.message_s = message, MESSAGE_S
 
-    def attempt(self, deed: Callable[[], object]) -> None:
-        """Do what may be refused, and say why it was."""
+    def attempt(self, deed: Callable[[], object]) -> bool:
+        """Do what may be refused, and say why it was; return whether it was done."""
         try:
             deed()
-        except (ValueError, OSError, ImportError, ControllerError) as refusal:
+        except REFUSALS as refusal:
             self.say(" ".join(str(refusal).split()))
+            return False
+        return True
 
     def toggle_pause(self) -> None:
         """Stop, or go on at the pace from before."""
@@ -138,20 +161,17 @@ class Player:
         k = self.brains.index(self.brain)
         for offset in range(1, len(self.brains)):
             name = self.brains[(k + steps * offset) % len(self.brains)]
-            try:
-                self.session.hand_over(name)
-            except (ValueError, ImportError, ControllerError) as refusal:
-                self.say(" ".join(str(refusal).split()))
-                continue
-            self.brain = name
-            self.say(f"{name} drives")
-            return
+            if self.attempt(partial(self.session.hand_over, name)):
+                self.brain = name
+                passed = f"; {offset - 1} could not" if offset > 1 else ""
+                self.say(f"{name} drives{passed}")
+                return
 
     def toggle_hand(self) -> None:
         """Let the arrow keys drive, or the brain again."""
         if self.session.job.controller == HAND:
-            self.attempt(lambda: self.session.hand_over(self.brain))
-            self.say(f"{self.brain} drives")
+            if self.attempt(lambda: self.session.hand_over(self.brain)):
+                self.say(f"{self.brain} drives")
         else:
             self.session.hand_over(HAND)
             self.say("you drive, by the arrow keys; M gives back")
@@ -183,7 +203,13 @@ class Player:
 
     def kill_beams(self) -> None:
         """Blind a part of the sensor."""
-        self.attempt(lambda: self.say(f"{meddling.kill_beams(self.session)} beams are dead"))
+        what = "columns" if self.session.batch.body.sensor == "camera" else "beams"
+
+        def kill() -> None:
+            dead, all_of_them = meddling.kill_beams(self.session)
+            self.say(f"{dead} of {all_of_them} {what} are dead")
+
+        self.attempt(kill)
 
     def flip_bit(self) -> None:
         """Invert a bit of a weight."""
@@ -224,7 +250,7 @@ class Player:
 
     def record(self, path: Path) -> None:
         """Begin a video."""
-        self.recorder = Recorder(path)
+        self.recorder, self.record_error = Recorder(path, self.size), None
         self.since_recorded_s = self.recorder.frame_s
         self.say(f"recording {path}")
 
@@ -234,39 +260,29 @@ class Player:
             return
         recorder, self.recorder = self.recorder, None
         recorder.close()
-        self.say(f"saved {recorder.path}")
+        if recorder.pictures:
+            self.films.append(recorder.path)
+        self.say(f"saved {recorder.path}" if recorder.pictures else "nothing was recorded")
 
     def picture(self) -> Picture:
         """Collect what the screen shows."""
         session = self.session
         return Picture(
             frame=session.frame(),
-            place=self._place(),
-            pace=self._pace(),
+            place=captions.place(session),
+            pace=captions.pace(session, self.speed, paused=self.paused),
             thoughts=session.thoughts,
             ticks_before=session.ticks_before,
             tick=session.tick,
             is_followed=self._is_followed(),
             zoom=self._zoom(),
-            chip=self._chip(),
+            mind=captions.mind(session),
             wheels=session.wheels,
-            meters=self._meters(),
+            meters=captions.meters(session),
             message=self.message,
             is_recording=self.recorder is not None,
             help=self.help if self.help_open else None,
         )
-
-    def _place(self) -> str:
-        job = self.session.job
-        touched = "   touched" if self.session.touched else ""
-        scenario = Path(job.scenario).name
-        return f"{scenario}   seed {job.seed}{touched}"
-
-    def _pace(self) -> str:
-        """Say how much time has passed, and how fast it goes."""
-        slower = 1 / self.speed
-        speed = f"x 1/{slower:g}" if slower > 1 and slower.is_integer() else f"x {self.speed:g}"
-        return f"{self.session.time_s:.1f} s   {'paused' if self.paused else speed}"
 
     def _is_followed(self) -> bool:
         """Whether a decision goes slowly enough to follow it tick by tick."""
@@ -276,39 +292,4 @@ class Player:
     def _zoom(self) -> float:
         if self.is_fine:
             return FINE_ZOOM
-        return zoom_for(TICKS_PER_DECISION / self.session.control_s * self.speed)
-
-    def _chip(self) -> str:
-        """Say what thinks."""
-        session = self.session
-        thought = session.thought
-        if isinstance(thought, Spikes):
-            first, second = thought.populations
-            clock = prefixed(meddling.clock_hz(session), "Hz", 3)
-            return f"{first} + {second} IQIF neurons, {clock}"
-        return "layers of the mind" if isinstance(thought, Layers) else "what is seen"
-
-    def _score(self, name: str) -> str:
-        """Say how a controller's episodes ended since the demo began."""
-        score = self.session.scores.get(name)
-        return ", ".join(f"{count} {end}" for end, count in score.items()) if score else ""
-
-    def _note(self) -> str:
-        """Say where the figures come from."""
-        meter = self.session.meter
-        if meter.total.time_s > 0 and meter.decisions == 0:
-            return "counts no events"
-        return f"modelled, cost table {meter.prices.name}"
-
-    def _meters(self) -> Meters:
-        session = self.session
-        name, previous = session.job.controller, session.previous
-        return Meters(
-            name=name,
-            score=self._score(name),
-            now=session.meter.now,
-            mean=session.meter.mean,
-            previous=previous and (previous[0], self._score(previous[0]), previous[1]),
-            note=self._note(),
-            is_late=session.thought is not None and session.latency_s > session.control_s,
-        )
+        return zoom_for(TICKS / self.session.control_s * self.speed)

@@ -1,25 +1,34 @@
 """Evaluated episodes from their records: found, run again, and compared."""
 
 import re
+from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import neurobot
 from neurobot.demo.session import Session
-from neurobot.loop import Timing
+from neurobot.loop import Episode, Timing
 from neurobot.store import read_episodes
-from neurobot.suite import Job
+from neurobot.suite import Job, Record, from_result
 
 NAME = re.compile(r"(?P<folder>.+)#(?P<episode>[0-9]{1,9})", re.DOTALL)
 MOST_LISTED = 8
+EQUAL = "equal to its record, bit for bit"
 
 
 class Recorded(NamedTuple):
     """An episode of a run folder."""
 
     job: Job
-    trajectory_sha256: str
+    record: Record
     version: str
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Everything by which episodes can be told apart."""
+        told = {**self.job.key, "options": None, "timing": None}
+        return {**told, **self.job.key["options"], **self.job.key["timing"]}
 
 
 def to_recorded(key: dict[str, Any], result: dict[str, Any]) -> Recorded:
@@ -32,36 +41,51 @@ def to_recorded(key: dict[str, Any], result: dict[str, Any]) -> Recorded:
     }
     timing = Timing(**given.pop("timing"))
     job = Job(**given, timing=timing, options=tuple(options.items()))
-    return Recorded(job, result["trajectory_sha256"], version)
+    return Recorded(job, from_result(dict(result)), version)
 
 
-def find_recorded(name: str, controller: str | None, scenario: str | None) -> Recorded:
-    """Find the episode DIR#K, of a controller and in a scenario if there are several."""
+def read_folder(folder: Path) -> list[Recorded]:
+    """Read all episodes of a run folder."""
+    try:
+        found = [to_recorded(*each) for each in read_episodes(folder)]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{folder}: records of another form found: {error}") from error
+    if not found:
+        raise ValueError(f"{folder}: no episode has ended there yet")
+    return found
+
+
+def find_recorded(name: str, wanted: Mapping[str, Any]) -> Recorded:
+    """Find the episode DIR#K; wanted: facts that tell it from others of that number."""
     match = NAME.fullmatch(name)
     if match is None:
         raise ValueError(f"--replay {name}: DIR#EPISODE needed, as in results#3")
-    folder, episode = Path(match["folder"]), int(match["episode"])
-    try:
-        everything = [to_recorded(*each) for each in read_episodes(folder)]
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{folder}: records of another form found: {error}") from error
-    if not everything:
-        raise ValueError(f"{folder}: no episode has ended there yet")
+    everything = read_folder(Path(match["folder"]))
+    facts = {**wanted, "episode": int(match["episode"])}
     found = [
         each
         for each in everything
-        if each.job.episode == episode
-        and controller in (None, each.job.controller)
-        and scenario in (None, each.job.scenario)
+        if all(each.facts.get(fact) == value for fact, value in facts.items())
     ]
     if not found:
-        raise ValueError(f"--replay {name}: no such episode; there are {describe(everything)}")
+        also = "".join(f", {fact} {value}" for fact, value in wanted.items())
+        raise ValueError(
+            f"--replay {name}: no such episode{also}; there are {describe(everything)}"
+        )
     if len(found) > 1:
         raise ValueError(
-            f"--replay {name}: {len(found)} episodes found ({describe(found)}); "
-            "say which by CONTROLLER and --scenario"
+            f"--replay {name}: {len(found)} episodes found, which differ in {differing(found)}; "
+            f"say which is meant by CONTROLLER and the options ({describe(found)})"
         )
     return found[0]
+
+
+def differing(recorded: list[Recorded]) -> str:
+    """Name the facts that are not the same in all episodes."""
+    names = dict.fromkeys(name for each in recorded for name in each.facts)
+    return ", ".join(
+        name for name in names if len({str(each.facts.get(name)) for each in recorded}) > 1
+    )
 
 
 def describe(recorded: list[Recorded]) -> str:
@@ -71,7 +95,7 @@ def describe(recorded: list[Recorded]) -> str:
         name = f"{each.job.controller} in {each.job.scenario}"
         kinds.setdefault(name, []).append(each.job.episode)
     spans = [
-        f"{name} #{min(numbers)}" + (f"-{max(numbers)}" if len(numbers) > 1 else "")
+        f"{name} #{min(numbers)}" + (f"-{max(numbers)}" if max(numbers) > min(numbers) else "")
         for name, numbers in kinds.items()
     ]
     more = f", and {len(spans) - MOST_LISTED} more" if len(spans) > MOST_LISTED else ""
@@ -79,12 +103,21 @@ def describe(recorded: list[Recorded]) -> str:
 
 
 def verdict(recorded: Recorded, session: Session) -> tuple[bool, str]:
-    """Compare a replayed episode with its record: whether it is the same, and what to say."""
+    """Compare a replayed episode with its record: whether they are equal, and what to say."""
+    if session.job != recorded.job or not session.trial.ended:
+        return False, "not compared with its record: it was left before its end"
     if session.touched:
-        return True, "not compared with its record: somebody touched it"
-    if not session.trial.ended:
-        return True, "not compared with its record: it was left before its end"
-    if session.episode().trajectory_sha256 == recorded.trajectory_sha256:
-        return True, "equal to its record, bit for bit"
-    versions = f"recorded by neurobot {recorded.version}, this is {neurobot.__version__}"
-    return False, f"another trajectory than the record's ({versions})"
+        return False, "not compared with its record: somebody touched it"
+    episode = session.episode()
+    for field in fields(Episode):
+        now, then = getattr(episode, field.name), getattr(recorded.record, field.name)
+        if now != then:
+            return False, f"{field.name} {now} found, {then} in its record: {reason(recorded)}"
+    return True, EQUAL
+
+
+def reason(recorded: Recorded) -> str:
+    """Say why an episode may be another one than its record's."""
+    if recorded.version != neurobot.__version__:
+        return f"neurobot {recorded.version} recorded it, this is {neurobot.__version__}"
+    return "the controller or the world's file is another one"

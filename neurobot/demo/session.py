@@ -20,10 +20,14 @@ from neurobot.demo.hand import Hand
 from neurobot.demo.meters import Meter, Reading
 from neurobot.demo.moments import Glimpse, moment
 from neurobot.demo.thoughts import Spikes, Thought, think
+from neurobot.envs.settings import Settings
 from neurobot.loop import Episode, Pilot, Trial, blame, substeps_until
 from neurobot.suite import Job, make_env, options_for, seat_controller, world_options
 
 MOST_THOUGHTS = 96  # remembered for the scrolling raster
+SENSOR_BOUND = ("noise", "dead_beams")  # keywords that mean something else to another sensor
+MOST_SKIPPED = 16  # worlds that cannot begin, one after the other
+MOST_TRAIL = 4096  # points; a longer one is thinned
 MOST_COMMANDS = 100  # control steps whose wheel commands are remembered
 
 OnEnd = Callable[["Session"], None]
@@ -44,6 +48,7 @@ class Session:
         self.previous: tuple[str, Reading] | None = None  # the last other brain and its means
         self.scores: dict[str, Counter[str]] = {}
         self.damages = np.random.default_rng(0)
+        self.given = dict(job.options)  # keywords of the environment, for whoever needs no other
         self.controller: Any = None
         self.begin(job)
 
@@ -55,7 +60,7 @@ class Session:
         trial = Trial(env, controller, job.seed, job.timing, world_options(job, env))
         self.env, self.controller, self.trial, self.job = env, controller, trial, job
         if not same_brain:
-            self.meter = Meter(self.prices)
+            self.forget_costs()
         self.trail: list[tuple[float, float]] = []
         self.thoughts: deque[Thought] = deque(maxlen=MOST_THOUGHTS)
         self.wheels: deque[tuple[float, float]] = deque(maxlen=MOST_COMMANDS)
@@ -112,6 +117,8 @@ class Session:
     def step(self) -> None:
         """Take one control step, and note what was decided."""
         self.trail.append((self.after.row["x"][0].item(), self.after.row["y"][0].item()))
+        if len(self.trail) > MOST_TRAIL:
+            del self.trail[1::2]
         pilot, seen, path_m = self.trial.pilot, self.trial.observation, self.trial.info["path_m"]
         decisions = pilot.decisions
         self.before = self.after
@@ -124,10 +131,15 @@ class Session:
             self._note(seen)
         self.meter.drive(self.control_s, self.trial.info["path_m"] - path_m)
         if self.trial.ended:
+            self._end()
+
+    def _end(self) -> None:
+        """Count how an episode ended, unless somebody touched it."""
+        if not self.touched:
             score = self.scores.setdefault(self.job.controller, Counter())
             score[self.trial.info["outcome"]] += 1
-            if self.on_end is not None:
-                self.on_end(self)
+        if self.on_end is not None:
+            self.on_end(self)
 
     def _note(self, seen: Any) -> None:
         """Remember a new decision."""
@@ -143,7 +155,16 @@ class Session:
     @property
     def latency_s(self) -> float:
         """How long the last decision takes."""
-        return float(self.timing.latency_s(self.controller))
+        return self.trial.pilot.latency_s
+
+    @property
+    def is_late(self) -> bool:
+        """Whether the last decision takes longer than a control step."""
+        return self.steps_until_next > 1
+
+    def forget_costs(self) -> None:
+        """Measure anew: the brain that drives is not the one from before."""
+        self.meter = Meter(self.prices)
 
     @property
     def thinking(self) -> float:
@@ -186,8 +207,17 @@ class Session:
         self.share = 0.0 if self.trial.pilot.decisions > decisions else 1.0
 
     def new_seed(self) -> None:
-        """Begin the next episode: the next seed, and the next world of a file."""
-        self.begin(replace(self.job, seed=self.job.seed + 1, episode=self.job.episode + 1))
+        """Begin the next episode that can: the next seed, and the next world of a file."""
+        refusals = []
+        for k in range(1, MOST_SKIPPED + 1):
+            job = replace(self.job, seed=self.job.seed + k, episode=self.job.episode + k)
+            try:
+                self.begin(job)
+            except ValueError as refusal:
+                refusals.append(refusal)
+            else:
+                return
+        raise refusals[0]
 
     def again(self) -> None:
         """Begin the same episode anew."""
@@ -196,6 +226,7 @@ class Session:
     def change_scenario(self, scenario: str) -> None:
         """Begin an episode in another scenario."""
         self.begin(replace(self.job, scenario=scenario))
+        self.forget_costs()
 
     def hand_over(self, name: str) -> None:
         """Let another controller drive on: same world, same pose, same speed."""
@@ -208,11 +239,12 @@ class Session:
         controller = self.hand if name == HAND else seat_controller(job, env)
         with blame(controller):
             controller.reset(job.seed)
-        self._remember()
         self._move_to(env)
+        self._remember()
         self.job, self.controller = job, controller
         self.trial.pilot = Pilot(controller, self.timing, env.unwrapped.body)
-        self.meter = Meter(self.prices)
+        self.steps_since = self.steps_until_next = 1
+        self.forget_costs()
         self.thoughts.clear()
         self.touched = True
 
@@ -230,10 +262,13 @@ class Session:
 
     def _options_for(self, name: str) -> tuple[tuple[str, Any], ...]:
         """Return the environment's keywords, with the sensor that a controller needs, if any."""
-        if name == HAND or named_sensor(name) is None:
+        if name == HAND:
             return self.job.options
-        others = {key: value for key, value in self.job.options if key != "sensor"}
-        return options_for(name, others)
+        sensor = named_sensor(name)
+        given = dict(self.given)
+        if sensor not in (None, given.pop("sensor", Settings.sensor)):
+            given = {key: value for key, value in given.items() if key not in SENSOR_BOUND}
+        return options_for(name, given if sensor else self.given)
 
     def _env_for(self, job: Job) -> Any:
         """Return the environment, or a like one with the sensor that a controller needs."""
@@ -245,7 +280,7 @@ class Session:
         """Go on in another environment where this one stands."""
         if env is self.env:
             return
-        env.reset(seed=self.job.seed)
+        env.reset(seed=self.job.seed, options=world_options(self.job, env))
         self.trial.observation = env.unwrapped.set_state(self.env.unwrapped.get_state())
         self.trial.env = self.env = env
         self.glimpse = Glimpse(self.batch)

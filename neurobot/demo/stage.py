@@ -15,10 +15,10 @@ from neurobot.demo.thoughts import Layers, Spikes, Thought
 from neurobot.demo.votes import paint_decision, verdict
 from neurobot.demo.wheels import paint_wheels
 from neurobot.envs.drawing.canvas import pygame
-from neurobot.envs.drawing.frame import Frame
 from neurobot.envs.drawing.theme import Theme
 from neurobot.envs.drawing.view import make_margins
 from neurobot.envs.drawing.world import WorldPainter
+from neurobot.envs.frame import Frame
 
 WHEELS_SHARE = 0.2  # of the panel of a mind without spikes
 VOTES_PX = 104  # least height of the bars below the raster, as designed
@@ -36,7 +36,7 @@ class Picture:
     tick: int  # of the last decision that are shown
     is_followed: bool  # whether bars grow tick by tick; else they show the whole decision
     zoom: float  # pixels of the raster per tick
-    chip: str  # what thinks
+    mind: str  # what thinks
     wheels: Sequence[tuple[float, float]]  # the last commands, -1..1
     meters: Meters
     message: str | None = None
@@ -129,7 +129,7 @@ def paint_mind(pen: Pen, box: Box, picture: Picture) -> None:
     room = head.width * 0.4
     right = pen.text(said, "topright", at, size="title", colour=pen.theme.ink, width=room)
     left_room = right.x - head.x - pen.px(12) if said else head.width
-    pen.text(picture.chip, "topleft", (head.x, head.y), size="title", width=left_room)
+    pen.text(picture.mind, "topleft", (head.x, head.y), size="title", width=left_room)
     if isinstance(thought, Spikes):
         paint_spikes(pen, rest, picture)
     elif thought is not None:

@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 from neurobot.controllers import veto
 from neurobot.controllers.poppins import Brain, PoppinsController
 from neurobot.decode import NO_WINNER, winner
+from neurobot.events import Events
 from neurobot.iqif import Trace
-from neurobot.loop import Body, Controller, Observation
+from neurobot.loop import Body, Controller, Observation, blame
 
 Array: TypeAlias = NDArray[Any]
 FULL = 255
 # As they act one after the other.
 ORDER = ("near threats", "far threats", "drives", "inhibition", "premotor", "motor", "brake")
+MOST_SHOWN = 1024  # of a layer's rows or columns; of more every second or third is shown
 HALF_STRENGTH = 100  # current that shows as half of the strongest inhibition
 
 
@@ -114,8 +116,7 @@ def course_rad(brain: Brain, move: int) -> float:
 def spiking(controller: PoppinsController) -> Spikes:
     """Run the last decision again, and keep every tick."""
     brain, ticks = controller.brain, controller.events.ticks
-    network, trains = brain.network, brain.trains[:ticks]
-    trace = network.trace(trains)
+    network, trains, trace = brain.network, brain.trains[:ticks], brain.trace(ticks)
     premotor, motor = (veto.GROUPS[name] for name in ("premotor", "motor"))
     votes = np.cumsum(trace.spikes[:, motor][:, LEFT_TO_RIGHT], axis=0, dtype=np.int64)
     chosen = winner(np.ascontiguousarray(votes[-1], np.int32))
@@ -133,15 +134,38 @@ def spiking(controller: PoppinsController) -> Spikes:
 def plain(seen: Observation, body: Body) -> Scan:
     """Show what a mind saw of which nothing else is known."""
     if body.sensor == "camera":
-        return Scan("camera, mean of each column", seen["camera"].mean(axis=(0, 2)) / FULL)
-    return Scan("range scan", seen["range"][::-1].astype(np.float64) / body.range_m)
+        grey = seen["camera"].mean(axis=(0, 2)) / FULL
+        return Scan("camera, mean grey of each column", grey)
+    share = seen["range"][::-1].astype(np.float64) / body.range_m
+    return Scan(f"range scan, full height {body.range_m:g} m", share)
+
+
+def read_layers(controller: Any) -> Layers | None:
+    """Read what a frame-based mind shows of itself; None: it shows nothing."""
+    with blame(controller):
+        shown = getattr(controller, "layers", None)
+        if not isinstance(shown, dict) or not shown:
+            return None
+        return Layers(tuple((str(name), read_layer(name, shown[name])) for name in shown))
+
+
+def read_layer(name: object, values: object) -> Array:
+    """Read a layer: real numbers of shape (n,), (rows, columns) or (rows, columns, 1)."""
+    layer = np.asarray(values)
+    if layer.ndim == 3 and layer.shape[2] == 1:
+        layer = layer[..., 0]
+    if layer.dtype.kind not in "biuf" or layer.ndim not in (1, 2) or layer.size == 0:
+        raise ValueError(
+            f"layers[{name!r}]: {layer.dtype} of shape {layer.shape} found, real numbers of shape "
+            "(n,), (rows, columns) or (rows, columns, 1) needed"
+        )
+    thinned = layer[tuple(slice(None, None, -(-side // MOST_SHOWN)) for side in layer.shape)]
+    return np.nan_to_num(thinned) if layer.dtype.kind == "f" else thinned
 
 
 def think(controller: Controller, seen: Observation, body: Body) -> Thought:
     """Tell what a controller's last decision looked like inside; seen: what it decided about."""
-    if isinstance(controller, PoppinsController):
+    events = getattr(controller, "events", None)
+    if isinstance(controller, PoppinsController) and isinstance(events, Events):
         return spiking(controller)
-    layers = getattr(controller, "layers", None)
-    if layers:
-        return Layers(tuple((name, np.asarray(layer)) for name, layer in layers.items()))
-    return plain(seen, body)
+    return read_layers(controller) or plain(seen, body)

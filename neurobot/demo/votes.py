@@ -3,7 +3,9 @@
 from functools import cache
 
 import numpy as np
+from numpy.typing import NDArray
 
+from neurobot.decode import NO_WINNER, winner
 from neurobot.demo.bars import Bars, Span, spread
 from neurobot.demo.layout import Box
 from neurobot.demo.pen import Pen
@@ -30,26 +32,30 @@ def paint_potentials(pen: Pen, box: Box, thought: Spikes, tick: int) -> None:
     bars.paint(pen, theme.floor, colour_of(theme, "motor"), colour_of(theme, "premotor"))
 
 
+def leader(votes: NDArray[np.int64]) -> int:
+    """Return the position of the move that has the majority, else NO_WINNER."""
+    return int(winner(np.ascontiguousarray(votes, np.int32)))
+
+
 def paint_votes(pen: Pen, box: Box, thought: Spikes, tick: int) -> None:
     """Paint the votes so far as bars; a full one voted in every tick."""
     votes = thought.votes[tick - 1]
-    leads = 2 * votes.max() > votes.sum()
+    shares, best = votes / thought.ticks, leader(votes)
     bars = Bars(box, spans(box.width, len(votes)))
-    bars.raise_to(votes / thought.ticks, 1)
-    if leads:
-        bars.raise_to(np.where(votes == votes.max(), votes, 0) / thought.ticks, 2)
+    bars.raise_to(shares, 1)
+    if best != NO_WINNER:
+        bars.raise_to(np.where(np.arange(len(votes)) == best, shares, 0.0), 2)
     bars.paint(pen, pen.theme.floor, colour_of(pen.theme, "motor"), pen.theme.success)
 
 
 def verdict(thought: Spikes, tick: int) -> str:
     """Say what the motor neurons have voted for, up to a tick."""
     votes = thought.votes[tick - 1]
-    best, total = int(votes.argmax()), int(votes.sum())
-    if total == 0:
-        return "no votes yet" if tick < thought.ticks else "no votes: stop"
-    if 2 * int(votes[best]) <= total:
-        return "no majority" if tick < thought.ticks else "no majority: stop"
-    return f"{thought.moves[best]}: {votes[best]} of {total} votes"
+    best, total = leader(votes), int(votes.sum())
+    if best != NO_WINNER:
+        return f"{thought.moves[best]}: {votes[best]} of {total} votes"
+    said = "no majority" if total else "no votes"
+    return said if tick < thought.ticks else f"{said}: stop"
 
 
 def paint_decision(pen: Pen, box: Box, thought: Spikes, tick: int) -> None:

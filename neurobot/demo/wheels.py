@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from neurobot.demo.layout import Box
 from neurobot.demo.pen import Pen
+from neurobot.demo.session import MOST_COMMANDS
 from neurobot.envs.drawing.canvas import Colour
 
 TITLE_PX = 24  # as designed
-SPAN = 100  # commands across the box
 
 
 def paint_wheels(pen: Pen, box: Box, wheels: Sequence[tuple[float, float]]) -> None:
@@ -30,7 +30,7 @@ def paint_wheels(pen: Pen, box: Box, wheels: Sequence[tuple[float, float]]) -> N
 
 def paint_line(pen: Pen, field: Box, values: Sequence[float], colour: Colour) -> None:
     """Paint values -1..1 as a line that ends at the right."""
-    step = (field.width - 3) / (SPAN - 1)
+    step = (field.width - 3) / (MOST_COMMANDS - 1)
     half = field.height / 2 - pen.px(4)
     points = [
         (field.right - 2 - step * (len(values) - 1 - k), field.y + field.height / 2 - half * value)

@@ -73,7 +73,8 @@ class Window:
             self.held.discard(event.key)
             self.steer()
         elif event.type == pygame.MOUSEBUTTONDOWN:
-            self.mouse.press(event.button, event.pos)
+            if not self.player.help_open:  # it covers what would be clicked on
+                self.mouse.press(event.button, event.pos)
         elif event.type == pygame.MOUSEMOTION:
             self.mouse.move(event.pos)
         elif event.type == pygame.MOUSEBUTTONUP and event.button == LEFT:
@@ -81,22 +82,20 @@ class Window:
 
     def key(self, event: pygame.event.Event) -> None:
         """Do what a key does."""
-        if event.key in QUIT:
-            if self.player.help_open:
-                self.player.toggle_help()
-            else:
-                self.is_open = False
-        elif event.key in ARROWS:
+        shift, again = bool(event.mod & pygame.KMOD_SHIFT), event.key in self.held
+        self.held.add(event.key)
+        if event.key in ARROWS:
             self.steer()
-        else:
-            shift, again = bool(event.mod & pygame.KMOD_SHIFT), event.key in self.held
-            self.held.add(event.key)
+        elif event.key not in QUIT:
             press(self.player, event.key, shift=shift, again=again)
+        elif self.player.help_open:
+            self.player.toggle_help()
+        elif not again:  # the press that closed the help closes no more
+            self.is_open = False
 
     def steer(self) -> None:
         """Drive as the arrow keys that are held say."""
-        held = pygame.key.get_pressed()
-        pairs = [pair for code, pair in ARROWS.items() if held[code]]
+        pairs = [pair for code, pair in ARROWS.items() if code in self.held]
         self.player.steer(sum(forward for forward, _ in pairs), sum(left for _, left in pairs))
 
     def close(self) -> None:

@@ -1,7 +1,7 @@
 """What a picture of one decision of the spiking brain shows."""
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,17 +62,12 @@ class Decision:
         return {name: {**spikes, "drives": drives}[name] for name in order}
 
 
-def cut(trace: Trace, ticks: int) -> Trace:
-    """Keep the first ticks."""
-    return replace(trace, **{name: values[:ticks] for name, values in vars(trace).items()})
-
-
 def read(trial: Trial, seen: Observation, controller: str, course: Course) -> Decision:
     """Collect what the decision of a trial's last step was, about what was seen before it."""
     mind, pilot = trial.pilot.controller, trial.pilot
     assert isinstance(mind, PoppinsController)
     brain, ticks, body = mind.brain, mind.events.ticks, pilot.body
-    trace = cut(brain.network.trace(brain.trains), ticks)
+    trace = brain.trace(ticks)
     counted = brain.desk.window.spikes[: len(brain.network)]
     assert (trace.spikes.sum(axis=0) == counted).all(), "the trace is of another decision"
     return Decision(

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -10,6 +9,7 @@ from neurobot.envs.scene import Scene
 from neurobot.envs.world import Floats
 from neurobot.loop import Episode, Trial
 from neurobot.plots.episodes import Course, begin
+from neurobot.suite import name_world
 
 
 @dataclass(frozen=True)
@@ -40,14 +40,6 @@ def follow(controller: str, trial: Trial) -> Track:
     return Track(controller, np.array(poses), trial.episode())
 
 
-def name_world(batch: Any, course: Course, episode: int) -> str:
-    """Name the world of an episode: by its seed, or by its place in a file of many."""
-    worlds, seed = batch.worlds, f"seed {course.seed + episode}"
-    if worlds.count is None or worlds.count == 1:
-        return seed
-    return f"world {worlds.positions[episode % worlds.count]}, {seed}"
-
-
 def drive_panel(course: Course, controllers: Sequence[str], episode: int) -> Panel:
     """Let all controllers drive one episode."""
     tracks = []
@@ -56,7 +48,7 @@ def drive_panel(course: Course, controllers: Sequence[str], episode: int) -> Pan
         tracks.append(follow(name, trial))
     env = trial.env.unwrapped
     return Panel(
-        name_world(env.batch, course, episode),
+        name_world(course.job(controllers[0], episode), env.batch),
         env.scene,
         env.scene.goal if env.has_goal else None,
         tuple(tracks),
