@@ -224,6 +224,11 @@ def test_another_result_than_the_record_s_is_an_error(
     assert told[1:] == [f"replay of {tmp_path}#0: {wanted}"]
 
 
+def test_a_replay_stays_at_its_end(runs: Any, capsys: Capture) -> None:
+    assert demo("camera", "--replay", f"{runs[0]}#0", "--seconds", "4", "--speed", "8") == 0
+    assert len(capsys.readouterr().out.splitlines()) == 2
+
+
 def test_a_replay_that_was_left_is_not_called_equal(runs: Any, capsys: Capture) -> None:
     assert demo("camera", "--replay", f"{runs[0]}#0", "--seconds", "1") == 1
     told = capsys.readouterr().out.splitlines()
@@ -294,7 +299,7 @@ def test_bad_input_gets_one_sentence(
 ) -> None:
     (tmp_path / "folder.gif").mkdir()
     monkeypatch.chdir(tmp_path)
-    assert_told(demo(*arguments), capsys, sentence)
+    assert_told(demo("--seconds", "1", *arguments), capsys, sentence)
     assert [path.name for path in tmp_path.iterdir()] == ["folder.gif"]
 
 
