@@ -146,7 +146,7 @@ def kills_beams(desk: Desk, code: int) -> None:
 
 def weights(desk: Desk) -> NDArray[np.int64]:
     memories = meddling.spiking_brain(desk.session).network.memories
-    return np.concatenate([each.ravel() for each in memories.values()]).astype(np.int64)
+    return np.asarray(np.concatenate([each.ravel() for each in memories.values()]), np.int64)
 
 
 def flips_one_bit(desk: Desk, code: int) -> None:

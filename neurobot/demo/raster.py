@@ -50,7 +50,7 @@ def window(thoughts: Sequence[Spikes], tick: int, wanted: int) -> NDArray[np.uin
             break
         parts.insert(0, thought.marks)
         count += thought.ticks
-    return np.concatenate(parts, axis=1)[:, max(count - wanted, 0) :]
+    return np.asarray(np.concatenate(parts, axis=1)[:, max(count - wanted, 0) :])
 
 
 def pool(marks: NDArray[np.uint8], last: int, ticks: int) -> NDArray[np.uint8]:
