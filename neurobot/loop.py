@@ -175,6 +175,14 @@ def attach(controller: Any, env: Any) -> None:
     seat(controller, env.unwrapped.body)
 
 
+def counted(controller: object) -> Events | None:
+    """Return what a controller's last decision took; None: it counts nothing."""
+    events = getattr(controller, "events", None)
+    if events is not None and not isinstance(events, Events):
+        raise TypeError(f"events: {type(events).__name__} found, neurobot.events.Events needed")
+    return events
+
+
 class Pilot:
     """The clock between a brain and its robot: one decision at a time, each in force when due."""
 
@@ -197,13 +205,13 @@ class Pilot:
         """Begin a decision."""
         with blame(self.controller):
             self.pending = self.controller.act(observation)
+            events = counted(self.controller)
         self.latency_s = latency_s = self.timing.latency_s(self.controller)
         self.substeps_left = substeps_until(latency_s, self.body.substep_s)
         self.late_decisions += self.substeps_left > self.body.substeps
         self.decisions += 1
         self.latency_total_s += latency_s
         self.latency_max_s = max(self.latency_max_s, latency_s)
-        events = getattr(self.controller, "events", None)
         if events is not None:
             self.events = events if self.events is None else self.events + events
 

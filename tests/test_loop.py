@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from neurobot.events import Events
-from neurobot.loop import Episode, Timing, attach, run_episode
+from neurobot.loop import ControllerError, Episode, Timing, attach, run_episode
 
 SUBSTEPS = 10  # of 10 ms in a control step of 100 ms
 
@@ -159,3 +159,17 @@ def test_timing_refuses_what_makes_no_sense(wrong: dict[str, Any], sentence: str
 def test_an_environment_that_cannot_delay_actions_is_refused() -> None:
     with pytest.raises(ValueError, match="CartPole-v1 cannot delay actions"):
         attach(Metronome(0), gym.make("CartPole-v1"))
+
+
+class Miscounting(Metronome):
+    """Says in words what a decision took."""
+
+    def act(self, observation: dict[str, Any]) -> np.ndarray[Any, Any]:
+        action = super().act(observation)
+        self.events: Any = "many"
+        return action
+
+
+def test_events_of_another_kind_are_refused_in_one_sentence() -> None:
+    with pytest.raises(ControllerError, match=r"events: str found, neurobot\.events"):
+        run_episode(make(), Miscounting(10), 1)

@@ -257,7 +257,7 @@ def test_a_run_writes_a_film(suffix: str, tmp_path: Path, capsys: Capture) -> No
     assert told[1:] == [f"{film}: {film.stat().st_size / 1e6:.1f} MB"]
     shapes = {picture.shape for picture in pictures(film)}
     assert shapes == {(360, 640, 3)}
-    assert len(pictures(film)) == (10 if suffix == ".gif" else 15)
+    assert len(pictures(film)) == (7 if suffix == ".gif" else 15)
 
 
 @pytest.mark.parametrize(

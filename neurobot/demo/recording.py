@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from neurobot.demo.interrupts import undisturbed
 
-FORMATS = {".mp4": 30, ".gif": 20}  # pictures a second
+FORMATS = {".mp4": 30.0, ".gif": 12.5}  # pictures a second
 INSTALL = "recording needs imageio-ffmpeg: pip install 'neurobot[record]'"
 # The best colours for each picture anew: nothing waits for the end of the film.
 GIF_FILTER = (
-    "split[a][b];[a]palettegen=stats_mode=single:max_colors=128[p];"
+    "split[a][b];[a]palettegen=stats_mode=single:max_colors=64[p];"
     "[b][p]paletteuse=new=1:dither=none"
 )
 CODECS: dict[str, dict[str, Any]] = {
@@ -43,7 +43,7 @@ def check_target(path: Path) -> None:
         raise ValueError(f"--record {path}: {place} found, which cannot be written")
 
 
-def open_writer(path: Path, size: tuple[int, int], fps: int) -> Any:
+def open_writer(path: Path, size: tuple[int, int], fps: float) -> Any:
     """Start a film: what is sent to it are pictures of this size (width, height)."""
     try:
         import imageio_ffmpeg  # loaded when it is needed
