@@ -67,6 +67,14 @@ class Controller(Protocol):
         """Decide: an action of the environment's action space."""
 
 
+def counted(controller: object) -> Events | None:
+    """Return what a controller's last decision took; None: it counts nothing."""
+    events = getattr(controller, "events", None)
+    if events is not None and not isinstance(events, Events):
+        raise TypeError(f"events: {type(events).__name__} found, neurobot.events.Events needed")
+    return events
+
+
 @dataclass(frozen=True, slots=True)
 class Timing:
     """How a decision's cycles become a delay of the action.
@@ -87,7 +95,7 @@ class Timing:
 
     def latency_s(self, controller: Controller) -> float:
         """Seconds from the observation until the decision that was just taken is in force."""
-        events = getattr(controller, "events", None)
+        events = counted(controller)
         clock_hz = self.clock_hz or getattr(controller, "clock_hz", None)
         if self.instant or events is None or clock_hz is None:
             return 0.0
@@ -173,14 +181,6 @@ def attach(controller: Any, env: Any) -> None:
     """Let a controller know the robot of an environment."""
     require_delays(env)
     seat(controller, env.unwrapped.body)
-
-
-def counted(controller: object) -> Events | None:
-    """Return what a controller's last decision took; None: it counts nothing."""
-    events = getattr(controller, "events", None)
-    if events is not None and not isinstance(events, Events):
-        raise TypeError(f"events: {type(events).__name__} found, neurobot.events.Events needed")
-    return events
 
 
 class Pilot:

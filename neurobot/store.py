@@ -20,10 +20,10 @@ class StoreError(ValueError):
     """A run folder that cannot be read or written."""
 
 
-Episode = tuple[dict[str, Any], dict[str, Any]]  # key and result
+Row = tuple[dict[str, Any], dict[str, Any]]  # key and result of an episode
 
 
-def read_episodes(folder: Path) -> list[Episode]:
+def read_episodes(folder: Path) -> list[Row]:
     """Read all episodes of a run folder, and change nothing there."""
     path = folder / FILE_NAME
     if not path.is_file():

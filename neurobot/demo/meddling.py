@@ -14,7 +14,7 @@ from neurobot.demo.moments import moment
 from neurobot.demo.session import Session
 from neurobot.envs.scene import Scene
 from neurobot.envs.world import RADIUS, Floats, X, Y
-from neurobot.loop import Timing
+from neurobot.loop import Timing, counted
 
 DISC_M = 0.35  # radius of an obstacle that somebody adds
 MOST_DISCS = 4096
@@ -152,7 +152,7 @@ def flip_bit(session: Session) -> str:
 def clock_hz(session: Session) -> float:
     """Return the clock of the chip that drives."""
     found = session.timing.clock_hz or getattr(session.controller, "clock_hz", None)
-    if found is None or getattr(session.controller, "events", None) is None:
+    if found is None or counted(session.controller) is None:
         raise RefusedError(f"{session.job.controller} has no clock: it counts no events")
     return float(found)
 

@@ -104,10 +104,10 @@ def describe(recorded: list[Recorded]) -> str:
 
 def verdict(recorded: Recorded, session: Session) -> tuple[bool, str]:
     """Compare a replayed episode with its record: whether they are equal, and what to say."""
-    if session.job != recorded.job or not session.trial.ended:
-        return False, "not compared with its record: it was left before its end"
     if session.touched:
         return False, "not compared with its record: somebody touched it"
+    if session.job != recorded.job or not session.trial.ended:
+        return False, "not compared with its record: it was left before its end"
     episode = session.episode()
     for field in fields(Episode):
         now, then = getattr(episode, field.name), getattr(recorded.record, field.name)

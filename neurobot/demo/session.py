@@ -21,7 +21,7 @@ from neurobot.demo.meters import Meter, Reading
 from neurobot.demo.moments import Glimpse, moment
 from neurobot.demo.thoughts import Spikes, Thought, think
 from neurobot.envs.settings import Settings
-from neurobot.loop import Episode, Pilot, Trial, blame, substeps_until
+from neurobot.loop import Episode, Pilot, Trial, blame, counted, substeps_until
 from neurobot.suite import Job, make_env, options_for, seat_controller, world_options
 
 MOST_THOUGHTS = 96  # remembered for the scrolling raster
@@ -149,8 +149,7 @@ class Session:
         substeps = self.batch.clock.substeps
         left = substeps_until(self.latency_s, self.batch.clock.substep_s)
         self.steps_since, self.steps_until_next = 1, max(-(-left // substeps), 1)
-        events = getattr(self.controller, "events", None)
-        self.meter.decide(events, self.latency_s)
+        self.meter.decide(counted(self.controller), self.latency_s)
 
     @property
     def latency_s(self) -> float:

@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 from neurobot.controllers import veto
 from neurobot.controllers.poppins import Brain, PoppinsController
 from neurobot.decode import NO_WINNER, winner
-from neurobot.events import Events
 from neurobot.iqif import Trace
-from neurobot.loop import Body, Controller, Observation, blame
+from neurobot.loop import Body, Controller, Observation, blame, counted
 
 Array: TypeAlias = NDArray[Any]
 FULL = 255
@@ -165,7 +164,6 @@ def read_layer(name: object, values: object) -> Array:
 
 def think(controller: Controller, seen: Observation, body: Body) -> Thought:
     """Tell what a controller's last decision looked like inside; seen: what it decided about."""
-    events = getattr(controller, "events", None)
-    if isinstance(controller, PoppinsController) and isinstance(events, Events):
+    if isinstance(controller, PoppinsController) and counted(controller) is not None:
         return spiking(controller)
     return read_layers(controller) or plain(seen, body)

@@ -9,7 +9,7 @@ import numpy as np
 from neurobot.cost import CostTable
 from neurobot.envs.world import Floats
 from neurobot.events import Events
-from neurobot.loop import Trial
+from neurobot.loop import Trial, counted
 from neurobot.plots.episodes import Course, begin, each_decision
 
 
@@ -30,11 +30,10 @@ def count(trial: Trial) -> list[tuple[float, Events]]:
     """Drive an episode to its end, if events are counted: each decision's latency and events."""
     found: list[tuple[float, Events]] = []
     for _ in each_decision(trial):
-        mind = trial.pilot.controller
-        events = getattr(mind, "events", None)
+        events = counted(trial.pilot.controller)
         if events is None:
             break
-        found.append((trial.pilot.timing.latency_s(mind), events))
+        found.append((trial.pilot.latency_s, events))
     return found
 
 

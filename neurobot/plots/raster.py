@@ -74,7 +74,7 @@ def read(trial: Trial, seen: Observation, controller: str, course: Course) -> De
         controller,
         course,
         time_s=(trial.steps - 1) * body.control_s,
-        latency_s=pilot.timing.latency_s(mind),
+        latency_s=pilot.latency_s,
         events=mind.events,
         trains=brain.trains[:ticks],
         trace=trace,
