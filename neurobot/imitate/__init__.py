@@ -1,0 +1,1 @@
+"""Teaching a network to steer: it imitates a planner that sees everything."""

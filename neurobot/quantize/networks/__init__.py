@@ -1,0 +1,1 @@
+"""Networks to train: small ones for small images, and those of ImageNet."""
