@@ -1,7 +1,8 @@
 """What is assumed of the POPPINS silicon: sizes, widths, clock and cycles, each an option."""
 
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
+
+from neurobot.ranges import check_fields
 
 # Where not 1..65536. The widths keep every sum of a tick within the kernels' 32 bits.
 CHIP_RANGES: dict[str, tuple[float, float]] = {
@@ -15,9 +16,6 @@ CHIP_RANGES: dict[str, tuple[float, float]] = {
     "clock_hz": (1e-3, 1e12),
     "cycles_per_tick": (0, 1 << 16),
 }
-
-
-KINDS = {bool: "true or false", int: "a whole number", float: "a number"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +36,7 @@ class Chip:
     lanes: int = 1  # weights read, or neurons updated, in parallel
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            name = field.name
-            value: Any = getattr(self, name)
-            kind: Any = type(field.default)
-            if type(value) is not kind and not (kind is float and type(value) is int):
-                raise ValueError(f"chip: {name}={value} found, {KINDS[kind]} needed")
-            low, high = CHIP_RANGES.get(name, (1, 1 << 16))
-            if not low <= value <= high:
-                raise ValueError(f"chip: {name}={value} is out of range: {low}..{high}")
+        check_fields("chip", self, CHIP_RANGES)
         if self.weight_bits + self.weight_shift > 16:
             raise ValueError(
                 f"chip: weight_bits={self.weight_bits} and weight_shift={self.weight_shift} "

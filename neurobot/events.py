@@ -1,16 +1,59 @@
-"""What a chip did, counted exactly."""
+"""What chips did, counted exactly; a kind of counts for each kind of chip."""
 
-from dataclasses import astuple, dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from functools import cache
 from operator import add
+from typing import ClassVar, TypeVar
+
+Same = TypeVar("Same", bound="Counts")
+
+
+class Counts:
+    """Base of a chip's exact counts; prices are in `neurobot.cost`.
+
+    A kind is a frozen dataclass of integers, all 0 by default, `cycles` among them. Its class
+    attributes: `chip`, the name by which cost tables know its prices; `unit`, what `operations`
+    are, "" where there is no such thing; `held`, the fields that say what is switched on: a sum of
+    counts keeps the most of them.
+    """
+
+    __slots__ = ()
+    chip: ClassVar[str] = "unknown"
+    unit: ClassVar[str] = ""
+    held: ClassVar[frozenset[str]] = frozenset()
+    cycles: int
+
+    @property
+    def operations(self) -> int:
+        """How many operations of its unit the chip did."""
+        return 0
+
+    def __add__(self: Same, other: Same) -> Same:
+        if type(other) is not type(self):
+            found = getattr(other, "chip", type(other).__name__)
+            raise TypeError(f"counts of {found} found, of {self.chip} needed to add them up")
+        joins = joins_of(type(self))  # type: ignore[arg-type]
+        return type(self)(*[join(getattr(self, n), getattr(other, n)) for n, join in joins])
+
+
+@cache
+def joins_of(kind: type[Counts]) -> list[tuple[str, Callable[[int, int], int]]]:
+    """Return what joins two values of each field of a kind of counts."""
+    names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
+    return [(name, max if name in kind.held else add) for name in names]
 
 
 @dataclass(frozen=True, slots=True)
-class Events:
-    """Exact counts of what happened; prices are in `neurobot.cost`.
+class Events(Counts):
+    """Counts of the spiking chip.
 
     A synaptic operation is one spike delivered to one target with a weight other than zero; a
     weight read happens for every target in the row of a neuron that spiked, zero weights included.
     """
+
+    chip: ClassVar[str] = "poppins"
+    unit: ClassVar[str] = "SOP"
 
     ticks: int = 0
     cycles: int = 0
@@ -23,5 +66,77 @@ class Events:
     decays: int = 0
     membrane_updates: int = 0
 
-    def __add__(self, other: "Events") -> "Events":
-        return Events(*map(add, astuple(self), astuple(other)))
+    @property
+    def operations(self) -> int:
+        """Synaptic operations."""
+        return self.synaptic_ops
+
+
+@dataclass(frozen=True, slots=True)
+class MacEvents(Counts):
+    """Counts of the digital processor of `neurobot.mac`.
+
+    A multiply-accumulate (MAC) is one weight times one input, padding included, in the precision of
+    its layer: those that switch are counted by mode, those that an input of 0 kept still apart.
+    """
+
+    chip: ClassVar[str] = "mac"
+    unit: ClassVar[str] = "MAC"
+    held: ClassVar[frozenset[str]] = frozenset({"banks"})
+
+    cycles: int = 0
+    macs_1b: int = 0
+    macs_2b: int = 0
+    macs_3b: int = 0
+    macs_4b: int = 0
+    macs_5b: int = 0
+    macs_6b: int = 0
+    macs_7b: int = 0
+    macs_8b: int = 0
+    macs_fp32: int = 0
+    gated_macs: int = 0
+    accumulations: int = 0  # additions of packed products to an integer accumulator
+    sum_accumulations: int = 0  # of packed inputs, which mid-rise weights need
+    offset_additions: int = 0  # of weights, which mid-rise inputs need: one for each such MAC
+    weight_reads: int = 0  # words, those of scales included
+    weight_loads: int = 0  # lanes of 8 bits into registers of a weight-stationary array
+    activation_reads: int = 0  # words
+    activation_writes: int = 0  # words
+    partial_reads: int = 0  # accumulators that a weight-stationary array sets aside
+    partial_writes: int = 0
+    requantizations: int = 0  # products and sums that make codes or scores of accumulators
+    affines_fp32: int = 0  # the same in floating point
+    additions: int = 0  # of layers that add maps or sum them up
+    additions_fp32: int = 0
+    maxima: int = 0  # comparisons of layers that take maxima
+    banks: int = 0  # of memory, switched on all the time
+
+    @property
+    def macs(self) -> int:
+        """All multiply-accumulates, still ones included."""
+        moved: int = sum(getattr(self, name) for name in MODE_FIELDS)
+        return moved + self.gated_macs
+
+    @property
+    def operations(self) -> int:
+        """Multiply-accumulates, still ones included."""
+        return self.macs
+
+
+MODE_FIELDS = tuple(field.name for field in fields(MacEvents) if field.name.startswith("macs_"))
+CHIPS: dict[str, type[Counts]] = {kind.chip: kind for kind in (Events, MacEvents)}
+
+
+def kinds(base: type[Counts] = Counts) -> Iterator[type[Counts]]:
+    """Yield every kind of counts that some module has defined."""
+    for kind in base.__subclasses__():
+        yield kind
+        yield from kinds(kind)
+
+
+def kind_of(chip: str) -> type[Counts]:
+    """Return the kind of counts of a chip: ours, or one that a user's module has defined."""
+    known = {kind.chip: kind for kind in kinds()} | CHIPS
+    if chip not in known:
+        raise ValueError(f"events: unknown chip {chip!r}; known: {', '.join(known)}")
+    return known[chip]

@@ -10,14 +10,14 @@ import hashlib
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, is_dataclass
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from neurobot.compiled import kernel
-from neurobot.events import Events
+from neurobot.events import Counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +55,9 @@ class Controller(Protocol):
     each of its layers computed, by name and in order, the first of them its input: arrays (n,) or
     (rows, columns) of real numbers.
 
-    After each `act`, an attribute `events` (`neurobot.events.Events`) may tell what the decision
-    took on a chip, and `clock_hz` how fast that chip runs; without them a decision takes no time
-    and costs nothing.
+    After each `act`, an attribute `events` (of a kind of `neurobot.events.Counts`) may tell what
+    the decision took on a chip, and `clock_hz` how fast that chip runs; without them a decision
+    takes no time and costs nothing. Counts of a chip that no cost table prices take time alone.
     """
 
     def reset(self, seed: int) -> None:
@@ -67,11 +67,14 @@ class Controller(Protocol):
         """Decide: an action of the environment's action space."""
 
 
-def counted(controller: object) -> Events | None:
+def counted(controller: object) -> Counts | None:
     """Return what a controller's last decision took; None: it counts nothing."""
     events = getattr(controller, "events", None)
-    if events is not None and not isinstance(events, Events):
-        raise TypeError(f"events: {type(events).__name__} found, neurobot.events.Events needed")
+    if events is not None and not (isinstance(events, Counts) and is_dataclass(events)):
+        raise TypeError(
+            f"events: {type(events).__name__} found, neurobot.events.Events, or another dataclass "
+            "of kind neurobot.events.Counts, needed"
+        )
     return events
 
 
@@ -122,7 +125,7 @@ class Episode:
     late_decisions: int
     latency_total_s: float
     latency_max_s: float
-    events: Events | None
+    events: Counts | None
     trajectory_sha256: str
 
 
@@ -199,19 +202,22 @@ class Pilot:
         self.latency_total_s = 0.0
         self.latency_max_s = 0.0
         self.late_decisions = 0
-        self.events: Events | None = None
+        self.events: Counts | None = None
 
     def decide(self, observation: Observation) -> None:
         """Begin a decision."""
         with blame(self.controller):
             self.pending = self.controller.act(observation)
-            events = counted(self.controller)
+            self.count(counted(self.controller))
         self.latency_s = latency_s = self.timing.latency_s(self.controller)
         self.substeps_left = substeps_until(latency_s, self.body.substep_s)
         self.late_decisions += self.substeps_left > self.body.substeps
         self.decisions += 1
         self.latency_total_s += latency_s
         self.latency_max_s = max(self.latency_max_s, latency_s)
+
+    def count(self, events: Counts | None) -> None:
+        """Add what a decision took."""
         if events is not None:
             self.events = events if self.events is None else self.events + events
 

@@ -2,13 +2,21 @@
 
 import math
 from collections.abc import Sequence
+from functools import reduce
 from itertools import groupby
+from operator import add
 from typing import Any
 
-from neurobot.cost import COST_TABLES
+from neurobot.cost import COST_TABLES, Tariff
+from neurobot.events import Counts
 from neurobot.suite import Record
 
 Row = dict[str, Any]
+OPERATIONS = {"SOP": "sops", "MAC": "macs"}  # unit of a chip's operations -> key of a row
+COSTS = (
+    "chip", "latency_s", "latency_s_max", "energy_j", "dynamic_j", "idle_j", "power_w",
+    "energy_per_metre_j", *OPERATIONS.values(),
+)  # fmt: skip
 
 
 def mean(values: Sequence[float]) -> float:
@@ -26,25 +34,35 @@ def wilson(successes: int, trials: int) -> tuple[float, float]:
 
 def costs(records: Sequence[Record], table_name: str) -> Row:
     """Cost per decision, modelled; None where the controller counts no events."""
-    table = COST_TABLES[table_name]
     decisions = sum(record.decisions for record in records)
     counted = [record for record in records if record.events is not None]
-    row: Row = dict.fromkeys(
-        ("latency_s", "latency_s_max", "energy_j", "dynamic_j", "idle_j", "power_w", "sops")
-    )
+    row: Row = dict.fromkeys(COSTS)
     if not counted:
         return row
-    duration_s = math.fsum(record.duration_s for record in counted)
-    dynamic_j = math.fsum(table.dynamic_j(r.events) for r in counted if r.events is not None)
-    idle_j = table.idle_w.nominal * duration_s
+    events: Counts = reduce(add, [record.events for record in counted if record.events])
+    row["chip"] = events.chip
     row["latency_s"] = math.fsum(record.latency_total_s for record in counted) / decisions
     row["latency_s_max"] = max(record.latency_max_s for record in counted)
-    row["energy_j"] = (dynamic_j + idle_j) / decisions
-    row["dynamic_j"] = dynamic_j / decisions
-    row["idle_j"] = idle_j / decisions
-    row["power_w"] = (dynamic_j + idle_j) / duration_s
-    row["sops"] = sum(r.events.synaptic_ops for r in counted if r.events) / decisions
-    return row
+    if events.unit in OPERATIONS:
+        row[OPERATIONS[events.unit]] = events.operations / decisions
+    tariff = COST_TABLES[table_name].tariffs.get(events.chip)
+    return row if tariff is None else {**row, **energies(counted, events, decisions, tariff)}
+
+
+def energies(counted: Sequence[Record], events: Counts, decisions: int, tariff: Tariff) -> Row:
+    """Energy per decision and per metre, and power, of a chip that is priced."""
+    duration_s = math.fsum(record.duration_s for record in counted)
+    path_m = math.fsum(record.path_m for record in counted)
+    dynamic_j = math.fsum(tariff.dynamic_j(r.events) for r in counted if r.events is not None)
+    idle_j = tariff.idling_w(events) * duration_s
+    energy_j = dynamic_j + idle_j
+    return {
+        "energy_j": energy_j / decisions,
+        "dynamic_j": dynamic_j / decisions,
+        "idle_j": idle_j / decisions,
+        "power_w": energy_j / duration_s,
+        "energy_per_metre_j": energy_j / path_m if path_m > 0 else None,
+    }
 
 
 def summarize(records: Sequence[Record], table_name: str) -> Row:

@@ -19,7 +19,7 @@ from neurobot.envs.batch import Batch
 from neurobot.envs.maps import Generated
 from neurobot.envs.planner import shortest_path_m
 from neurobot.envs.settings import Settings
-from neurobot.events import Events
+from neurobot.events import Events, kind_of
 from neurobot.loop import Episode, Timing, attach, require_delays, run_episode
 from neurobot.rollout import Arena, rolls
 from neurobot.store import Store
@@ -191,14 +191,19 @@ def run_blocks(blocks: Sequence[Sequence[Job]], jobs: int) -> Generator[list[Rec
 
 
 def to_result(record: Record) -> dict[str, Any]:
-    """Turn a record into what the store keeps."""
-    return asdict(record)
+    """Turn a record into what the store keeps; its events name their chip."""
+    result = asdict(record)
+    if record.events is not None:
+        result["events"] = {"chip": record.events.chip, **result["events"]}
+    return result
 
 
 def from_result(result: dict[str, Any]) -> Record:
-    """Turn what the store keeps into a record."""
+    """Turn what the store keeps into a record; events that name no chip are the spiking one's."""
     events = result.pop("events")
-    return Record(**result, events=None if events is None else Events(**events))
+    if events is not None:
+        events = kind_of(events.pop("chip", Events.chip))(**events)
+    return Record(**result, events=events)
 
 
 def names(value: str | Sequence[str]) -> list[str]:

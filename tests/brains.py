@@ -2,9 +2,12 @@
 
 import os
 import signal
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
+
+from neurobot.events import Counts, Events
 
 
 class Straight:
@@ -49,3 +52,36 @@ class Mindless:
     """Lacks act()."""
 
     def reset(self, seed: int) -> None: ...
+
+
+@dataclass(frozen=True)
+class Abacus(Counts):
+    """Counts of a chip of a user's own."""
+
+    chip: ClassVar[str] = "abacus"
+    cycles: int = 0
+    beads: int = 0
+
+
+class Shopkeeper:
+    """Drive straight on, and count on an abacus."""
+
+    clock_hz = 1000.0
+
+    def reset(self, seed: int) -> None: ...
+
+    def act(self, observation: Any) -> list[float]:
+        self.events = Abacus(cycles=20, beads=7)
+        return [0.4, 0.4]
+
+
+class Turncoat(Shopkeeper):
+    """Counts as another chip from its second decision on."""
+
+    def __init__(self) -> None:
+        self.done = 0
+
+    def act(self, observation: Any) -> list[float]:
+        self.done += 1
+        self.events: Any = Events(cycles=1) if self.done > 1 else Abacus(cycles=1)
+        return [0.4, 0.4]

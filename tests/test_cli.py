@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from neurobot.cli import main
+from neurobot.cost import COST_TABLES
 
 HERE = Path(__file__).parent
 QUICK = ("--episodes", "1", "--time-limit", "1", "--jobs", "1")
@@ -27,9 +28,20 @@ def neurobot(*arguments: str, cwd: Path | None = None) -> subprocess.CompletedPr
 def test_evaluate_prints_a_row_for_each_controller_and_says_that_costs_are_modelled() -> None:
     done = neurobot("evaluate", "random", "poppins", "--scenario", "empty", *QUICK)
     assert done.returncode == 0, done.stderr
-    for word in ("random", "poppins", "modelled", "dyn.", "idle", "'paper'", "13.2 pJ"):
+    words = (
+        "random",
+        "poppins",
+        "modelled",
+        "dyn.",
+        "idle",
+        "metre",
+        "MACs",
+        "'cells180'",
+        "CACTI",
+    )
+    for word in words:
         assert word in done.stdout, word
-    assert max(len(line) for line in done.stdout.splitlines()) <= 80
+    assert max(len(line) for line in done.stdout.splitlines()) <= 100
 
 
 @pytest.mark.parametrize(
@@ -51,7 +63,8 @@ def test_json_is_one_object_with_the_promised_keys() -> None:
     assert (answer["command"], answer["seed"]) == ("evaluate", 3)
     promised = (
         "controller env scenario episodes success_rate collision_rate timeout_rate mean_speed_mps "
-        "path_length_m spl min_clearance_m latency_s latency_s_max energy_j power_w sops"
+        "path_length_m spl min_clearance_m latency_s latency_s_max energy_j power_w sops "
+        "macs energy_per_metre_j chip"
     )
     assert len(answer["rows"]) == 6
     for row in answer["rows"]:
@@ -62,8 +75,8 @@ def test_json_is_one_object_with_the_promised_keys() -> None:
 
 def test_list_names_everything() -> None:
     done = neurobot("list")
-    words = "poppins braitenberg looming barn jackal turtlebot2 paper cells180 scaled45 assumed"
-    for word in words.split():
+    words = "poppins braitenberg looming barn jackal turtlebot2 assumed"
+    for word in (*words.split(), *COST_TABLES):
         assert word in done.stdout, word
     rows = json.loads(neurobot("list", "--json").stdout)["rows"]
     kinds = {row["kind"] for row in rows}
@@ -145,8 +158,8 @@ CHIP = ("chip", "--episodes", "1")
 def test_the_data_sheet_shows_all_cost_tables_peers_and_the_known_answers() -> None:
     done = neurobot(*CHIP)
     assert done.returncode == 0, done.stderr
-    words = "membranes latency paper cells180 scaled45 ODIN OpenSpike published assumed"
-    for word in (*words.split(), "1.665344", "3.166016", "0.093184", "13.2 pJ"):
+    words = "membranes latency ODIN OpenSpike published assumed 1.665344 3.166016 0.093184"
+    for word in (*words.split(), *COST_TABLES, "13.2 pJ", "at 28 nm"):
         assert word in done.stdout, word
     assert max(len(line) for line in done.stdout.splitlines()) <= 80
     answer = json.loads(neurobot(*CHIP, "--json", "--controller", "poppins?lanes=64").stdout)

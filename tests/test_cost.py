@@ -1,5 +1,6 @@
 """Prices equal sums by hand, at their nominal values and at both ends of their ranges."""
 
+import math
 import re
 from dataclasses import fields, replace
 from decimal import Decimal
@@ -13,14 +14,15 @@ from neurobot.cost import (
     DEFAULT_COST_TABLE,
     EVIDENCE,
     Bound,
-    CostTable,
     Price,
+    Tariff,
     cells,
     scaled_logic,
     sram,
     weakest,
 )
-from neurobot.events import Events
+from neurobot.cost.nodes import between, switching
+from neurobot.events import CHIPS, MODE_FIELDS, Counts, Events, MacEvents
 
 EVENTS = Events(
     ticks=1009,
@@ -34,7 +36,7 @@ EVENTS = Events(
     decays=3001,
     membrane_updates=4001,
 )
-# By hand from the sections that cost.py names: nominal, low and high, in pJ.
+# By hand from the sections that the modules of cost name: nominal, low and high, in pJ.
 PICOJOULES = {
     "paper": {"synaptic_ops": ("13.2", "13.2", "761.64")},  # times 57.7
     "cells180": {
@@ -50,50 +52,160 @@ PICOJOULES = {
         "decays": ("3.77", "1.66", "8.2"),  # 2 x 0.05
         "membrane_updates": ("18.473", "8.134", "40.18"),  # 2 x 0.2 + 3 x 0.03
     },
+    "scaled28": {  # 0.518, 0.287 and 0.654 times
+        "weight_reads": ("0.6734", "0.3731", "0.8502"),
+        "current_writes": ("1.295", "0.7175", "1.635"),
+        "decays": ("0.0518", "0.0287", "0.0654"),
+        "membrane_updates": ("0.25382", "0.14063", "0.32046"),
+    },
 }
+MAC_EVENTS = MacEvents(*range(1001, 1001 + len(fields(MacEvents))))
+# A product of n bits: (n / 8)^2 of 20 pJ and, where floor(8 / n) share a sum, so many less one of
+# adders of 2 n bits at 0.3625 pJ a bit each; of 1 bit: 20 / 346 and one bit of an adder.
+PRODUCTS = {
+    "macs_1b": ("0.42030346820809246", "0.42030346820809246", "0.8406069364161849"),
+    "macs_2b": ("2.3375", "2.3375", "4.675"),  # 1.25 + 3 / 4 x 4 bits
+    "macs_3b": ("3.9", "3.9", "7.8"),  # 2.8125 + 1 / 2 x 6 bits
+    "macs_4b": ("6.45", "6.45", "12.9"),  # 5 + 1 / 2 x 8 bits
+    "macs_5b": ("7.8125", "7.8125", "15.625"),
+    "macs_6b": ("11.25", "11.25", "22.5"),
+    "macs_7b": ("15.3125", "15.3125", "30.625"),
+    "macs_8b": ("20", "20", "40"),
+}
+ACCUMULATION = ("20.08", "20.08", "40.16")  # 32 bits of an adder, 16 x 0.3, 16 x 0.23
+MAC_PICOJOULES = {
+    "cells180": {
+        **PRODUCTS,
+        "macs_fp32": ("177.19", "78.02", "385.4"),  # 3.7 + 0.9 + 0.1, as in scaled45
+        "affines_fp32": ("173.42", "76.36", "377.2"),
+        "additions_fp32": ("33.93", "14.94", "73.8"),
+        "accumulations": ACCUMULATION,
+        "sum_accumulations": ACCUMULATION,
+        "offset_additions": ("2.9", "2.9", "5.8"),
+        "weight_reads": ("69", "34.5", "138"),
+        "weight_loads": ("2.4", "2.4", "4.8"),
+        "activation_reads": ("69", "34.5", "138"),
+        "activation_writes": ("291", "145.5", "582"),
+        "partial_reads": ("34.5", "17.25", "69"),
+        "partial_writes": ("145.5", "72.75", "291"),
+        "requantizations": ("343.2", "343.2", "686.4"),  # 16 x 20 and 64 bits of an adder
+        "additions": ("5.8", "5.8", "11.6"),
+        "maxima": ("2.9", "2.9", "5.8"),
+        "cycles": ("46", "11.5", "752.56"),  # 200, 50, 200 + 3072 times 0.23
+    },
+    "scaled28": {  # 0.518, 0.287 and 0.654 times
+        "macs_1b": ("0.0032375", "0.00179375", "0.0040875"),  # 0.2 / 64 + 0.1 / 32
+        "macs_2b": ("0.01133125", "0.006278125", "0.01430625"),  # 0.0125 + 3 / 4 x 4 x 0.1 / 32
+        "macs_3b": ("0.019425", "0.0107625", "0.024525"),
+        "macs_4b": ("0.032375", "0.0179375", "0.040875"),
+        "macs_5b": ("0.04046875", "0.022421875", "0.05109375"),
+        "macs_6b": ("0.058275", "0.0322875", "0.073575"),
+        "macs_7b": ("0.07931875", "0.043946875", "0.10014375"),
+        "macs_8b": ("0.1036", "0.0574", "0.1308"),
+        "macs_fp32": ("2.4346", "1.3489", "3.0738"),
+        "affines_fp32": ("2.3828", "1.3202", "3.0084"),
+        "additions_fp32": ("0.4662", "0.2583", "0.5886"),
+        "accumulations": ("0.1036", "0.0574", "0.1308"),  # 0.2
+        "sum_accumulations": ("0.1036", "0.0574", "0.1308"),
+        "offset_additions": ("0.01295", "0.007175", "0.01635"),
+        "weight_reads": ("5.18", "2.87", "6.54"),
+        "weight_loads": ("0.01295", "0.007175", "0.01635"),
+        "activation_reads": ("5.18", "2.87", "6.54"),
+        "activation_writes": ("5.18", "2.87", "6.54"),
+        "partial_reads": ("2.59", "1.435", "3.27"),
+        "partial_writes": ("2.59", "1.435", "3.27"),
+        "requantizations": ("1.7612", "0.9758", "2.2236"),  # 16 x 0.2 + 0.2
+        "additions": ("0.0259", "0.01435", "0.0327"),
+        "maxima": ("0.01295", "0.007175", "0.01635"),
+    },
+}
+
+
+def check_prices(table: str, counts: Counts, prices: dict[str, Any], bound: Bound) -> None:
+    """Price each event alone, and all together, as sums by hand."""
+    place, total = BOUNDS.index(bound), Decimal(0)
+    for event in (field.name for field in fields(counts)):  # type: ignore[arg-type]
+        price = Decimal(prices[event][place]) if event in prices else Decimal(0)
+        count = int(getattr(counts, event))
+        total += count * price
+        alone = COST_TABLES[table].dynamic_j(type(counts)(**{event: count}), bound)
+        # Prices are sums and products of rounded decimals: a few units in the last place.
+        assert alone == pytest.approx(float(count * price) * 1e-12, rel=2e-14), (table, event)
+    whole = COST_TABLES[table].dynamic_j(counts, bound)
+    assert whole == pytest.approx(float(total) * 1e-12, rel=2e-14), table
+    assert COST_TABLES[table].dynamic_j(type(counts)()) == 0
 
 
 @pytest.mark.parametrize("bound", BOUNDS)
 def test_every_table_prices_events_as_the_sum_by_hand(bound: Bound) -> None:
-    place = BOUNDS.index(bound)
     assert COST_TABLES.keys() == PICOJOULES.keys()
-    for name, prices in PICOJOULES.items():
-        table = COST_TABLES[name]
-        total = Decimal(0)
-        for event in (field.name for field in fields(Events)):
-            price = Decimal(prices[event][place]) if event in prices else Decimal(0)
-            count = int(getattr(EVENTS, event))
-            total += count * price
-            alone = table.dynamic_j(Events(**{event: count}), bound)
-            # Prices are sums and products of rounded decimals: a few units in the last place.
-            assert alone == pytest.approx(float(count * price) * 1e-12, rel=1e-14), (name, event)
-        whole = table.dynamic_j(EVENTS, bound)
-        assert whole == pytest.approx(float(total) * 1e-12, rel=1e-14), name
-        assert table.dynamic_j(Events(), bound) == 0
+    for table, prices in PICOJOULES.items():
+        check_prices(table, EVENTS, prices, bound)
+    for table, prices in MAC_PICOJOULES.items():
+        check_prices(table, MAC_EVENTS, prices, bound)
+
+
+def test_the_same_figures_stand_at_180_and_at_28_nm() -> None:
+    """Only the factors differ, of logic and of memories."""
+    for chip in CHIPS:
+        at_180, at_28 = (COST_TABLES[name].tariffs[chip] for name in ("scaled45", "scaled28"))
+        assert list(at_180.prices) == list(at_28.prices), chip
+        for event, price in at_180.prices.items():
+            assert price.nominal / at_28.prices[event].nominal == pytest.approx(37.7 / 0.518), event
 
 
 def test_a_breakdown_names_every_priced_event_and_nothing_else() -> None:
     for name, prices in PICOJOULES.items():
-        parts = COST_TABLES[name].breakdown_j(EVENTS)
+        parts = COST_TABLES[name].tariffs["poppins"].breakdown_j(EVENTS)
         assert parts.keys() == prices.keys()
         for event, joules in parts.items():
             by_hand = getattr(EVENTS, event) * float(prices[event][0]) * 1e-12
             assert joules == pytest.approx(by_hand, rel=1e-14), (name, event)
 
 
+def test_every_event_of_the_processor_but_what_is_free_has_a_price() -> None:
+    names = {field.name for field in fields(MacEvents)}
+    assert names - MAC_PICOJOULES["cells180"].keys() == {"gated_macs", "banks"}
+    for name in ("scaled45", "scaled28"):
+        assert names - COST_TABLES[name].tariffs["mac"].prices.keys() == {
+            "gated_macs",
+            "banks",
+            "cycles",
+        }
+
+
+def test_fewer_bits_never_take_more() -> None:
+    assert len(MODE_FIELDS) == 9
+    for table in COST_TABLES.values():
+        if tariff := table.tariffs.get("mac"):
+            prices = [tariff.prices[name].nominal for name in MODE_FIELDS]
+            assert prices == sorted(prices), table.name
+
+
 def test_without_a_bound_prices_are_nominal() -> None:
     for table in COST_TABLES.values():
-        assert table.dynamic_j(EVENTS) == table.dynamic_j(EVENTS, "nominal")
-        assert table.dynamic_j(EVENTS, "low") < table.dynamic_j(EVENTS, "high")
+        for events in (EVENTS, MAC_EVENTS):
+            if tariff := table.tariffs.get(events.chip):
+                assert tariff.dynamic_j(events) == tariff.dynamic_j(events, "nominal")
+                low, high = tariff.dynamic_j(events, "low"), tariff.dynamic_j(events, "high")
+                assert low < high
 
 
 def test_the_energy_of_a_run_keeps_its_last_bit() -> None:
     parts = {"synaptic_ops": 0.1, "weight_reads": 0.2, "decays": 0.3}
     free = Price(0.0, 0.0, 0.0, "assumed", "")
-    table = CostTable("bits", "", {n: replace(free, nominal=j, high=j) for n, j in parts.items()},
-                      free)  # fmt: skip
+    tariff = Tariff({n: replace(free, nominal=j, high=j) for n, j in parts.items()}, free)
     ones = Events(synaptic_ops=1, weight_reads=1, decays=1)
-    assert table.dynamic_j(ones) == 0.1 + 0.2 + 0.3 == 0.6000000000000001
+    assert tariff.dynamic_j(ones) == 0.1 + 0.2 + 0.3 == 0.6000000000000001
+
+
+def test_a_chip_without_prices_is_not_free() -> None:
+    paper = COST_TABLES["paper"]
+    assert paper.dynamic_j(MAC_EVENTS) is None
+    assert paper.idling_w(MAC_EVENTS) is None
+    for table in COST_TABLES.values():
+        assert table.dynamic_j(EVENTS) is not None
+        assert table.idling_w(EVENTS) is not None
 
 
 def test_the_paper_prices_synaptic_operations_and_nothing_else() -> None:
@@ -101,18 +213,47 @@ def test_the_paper_prices_synaptic_operations_and_nothing_else() -> None:
     assert paper.dynamic_j(Events(synaptic_ops=1)) == 13.2e-12
     for bound in BOUNDS:
         assert paper.dynamic_j(replace(EVENTS, synaptic_ops=0), bound) == 0
-    assert (paper.idle_w.nominal, paper.idle_w.low) == (0, 0)
-    assert paper.prices["synaptic_ops"].evidence == "published"
-    assert paper.idle_w.evidence == "assumed"
+    tariff = paper.tariffs["poppins"]
+    assert (tariff.idle_w.nominal, tariff.idle_w.low) == (0, 0)
+    assert tariff.prices["synaptic_ops"].evidence == "published"
+    assert tariff.idle_w.evidence == "assumed"
 
 
 def test_idle_power_is_the_leakage_of_four_memories_and_the_gates() -> None:
     for name in ("cells180", "scaled45"):
-        idle = COST_TABLES[name].idle_w
+        idle = COST_TABLES[name].tariffs["poppins"].idle_w
         assert idle.nominal == pytest.approx(149e-6, rel=1e-14)
         assert idle.low == pytest.approx(75e-6, rel=1e-14)  # 4 x 37 / 2 + 1
         assert idle.high == pytest.approx(298e-6, rel=1e-14)
-    assert COST_TABLES["paper"].idle_w.high == pytest.approx(298e-6, rel=1e-14)
+    paper = COST_TABLES["paper"].tariffs["poppins"].idle_w
+    assert paper.high == pytest.approx(298e-6, rel=1e-14)
+
+
+def test_the_processor_leaks_by_banks_that_are_on() -> None:
+    for name in ("cells180", "scaled45"):
+        ends = [COST_TABLES[name].idling_w(MacEvents(banks=3), bound) for bound in BOUNDS]
+        # 3 of 67 uW (half, twice) and gates of 4 uW (the same, twice)
+        assert ends == pytest.approx([205e-6, 104.5e-6, 410e-6], rel=1e-14)
+        assert COST_TABLES[name].idling_w(MacEvents()) == 4e-6
+
+
+def test_at_28_nm_memories_leak_as_those_of_a_chip_of_that_node() -> None:
+    # 30 uW for 32 kB at 0.55 V; the same current at 0.9 V; four times of that.
+    ends = [30e-6 / 32 * factor for factor in (0.9 / 0.55, 1.0, 4 * 0.9 / 0.55)]
+    for events, kb in ((EVENTS, 16 + 2), (MacEvents(banks=5), 8 + 5 * 8)):
+        found = [COST_TABLES["scaled28"].idling_w(events, bound) for bound in BOUNDS]
+        assert found == pytest.approx([kb * end for end in ends], rel=1e-14), events
+
+
+def test_the_rule_between_two_nodes_is_a_power_of_the_node() -> None:
+    ends = switching(20, 0.9), switching(32, 0.9)
+    assert (between(20, (20, 32), 0.9), between(32, (20, 32), 0.9)) == pytest.approx(ends)
+    middle = between(28, (20, 32), 0.9)
+    slope = math.log(ends[1] / ends[0]) / math.log(32 / 20)
+    assert middle == pytest.approx(ends[0] * (28 / 20) ** slope)
+    energies = [switching(node, 0.9) for node in (45, 32)] + [middle, switching(20, 0.9)]
+    assert energies == sorted(energies, reverse=True)
+    assert switching(180, 1.8) == pytest.approx(26.372)  # 24.64 x 1.8 - 17.98
 
 
 def test_every_table_says_where_it_comes_from() -> None:
@@ -120,9 +261,13 @@ def test_every_table_says_where_it_comes_from() -> None:
     for name, table in COST_TABLES.items():
         assert table.name == name
         assert re.match(r"(published|derived|assumed): \w", table.provenance), name
-        prices = [*table.prices.values(), table.idle_w]
-        assert all(price.source for price in prices), name
-        assert max(price.nominal for price in prices) > 0, name
+        assert table.tariffs
+        for chip, tariff in table.tariffs.items():
+            prices = [*tariff.prices.values(), tariff.idle_w, *tariff.held_w.values()]
+            assert all(price.source for price in prices), (name, chip)
+            assert max(price.nominal for price in prices) > 0, (name, chip)
+            known = {field.name for field in fields(CHIPS[chip])}  # type: ignore[arg-type]
+            assert tariff.prices.keys() | tariff.held_w.keys() <= known, (name, chip)
 
 
 def test_prices_add_up_at_every_bound_and_are_as_known_as_the_least_known() -> None:

@@ -329,7 +329,7 @@ def test_the_comparison_adds_what_is_modelled_bottom_up_in_both_senses() -> None
     added = comparison(WORKLOAD)[len(PEERS) :]
     assert [peer.chip for peer in added] == [
         f"POPPINS by {table}, per {sense}"
-        for table in ("cells180", "scaled45")
+        for table in ("cells180", "scaled45", "scaled28")
         for sense in ("synaptic operation", "weight read")
     ]
     for peer, count in zip(added[:2], (11, 26), strict=True):
@@ -337,11 +337,12 @@ def test_the_comparison_adds_what_is_modelled_bottom_up_in_both_senses() -> None
         found = (peer.pj_per_sop, peer.pj_low, peer.pj_high)
         assert found == pytest.approx(scaled(DYNAMIC, 1 / count))
         assert peer.evidence == "assumed"
+    assert [peer.node_nm for peer in added] == [180, 180, 180, 180, 28, 28]
 
 
 def test_a_silent_chip_has_nothing_to_compare() -> None:
     silent = extremes(WORKLOAD)["silent"]
-    assert [peer.pj_per_sop for peer in comparison(silent)[len(PEERS) :]] == [None] * 4
+    assert [peer.pj_per_sop for peer in comparison(silent)[len(PEERS) :]] == [None] * 6
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from neurobot import evaluate
-from neurobot.cost import COST_TABLES
 from neurobot.events import Events
 from neurobot.metrics import summarize, tabulate, wilson
 from neurobot.store import Store
@@ -159,7 +158,7 @@ def test_a_row_holds_rates_means_and_costs_per_decision() -> None:
 def test_idle_energy_flows_whether_or_not_anything_happens() -> None:
     row = summarize([replace(RECORD, events=Events())], "cells180")
     assert row["dynamic_j"] == 0.0
-    assert row["idle_j"] == pytest.approx(COST_TABLES["cells180"].idle_w.nominal * 10.0 / 100)
+    assert row["idle_j"] == pytest.approx(149e-6 * 10.0 / 100)
     assert row["energy_j"] == row["idle_j"]
 
 

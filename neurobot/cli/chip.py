@@ -85,7 +85,8 @@ def run_sheet(args: argparse.Namespace) -> None:
             seed=args.seed,
             progress=progress,
         )
-    events = sum((record.events for record in records if record.events), Events())
+    counted = [record.events for record in records if isinstance(record.events, Events)]
+    events = sum(counted, Events())
     decisions = sum(record.decisions for record in records)
     workload = Workload(network, events, decisions)
     rate_hz = args.rate

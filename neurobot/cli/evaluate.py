@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -19,11 +18,11 @@ from neurobot.cli.options import (
     timing_given,
     world_of,
 )
-from neurobot.cli.terminal import print_json, progress_bar
+from neurobot.cli.terminal import print_json, progress_bar, wide_console
 from neurobot.compiled import cores
 from neurobot.controllers import CONTROLLERS, named_sensor
 from neurobot.cost import COST_TABLES
-from neurobot.metrics import Row, tabulate
+from neurobot.metrics import OPERATIONS, Row, tabulate
 from neurobot.quantities import percent, prefixed
 from neurobot.suite import ENVS, evaluate
 
@@ -101,8 +100,15 @@ COLUMNS: dict[str, Callable[[Row], str]] = {
     "dyn.\nenergy": lambda row: prefixed(row["dynamic_j"], "J"),
     "idle\nenergy": lambda row: prefixed(row["idle_j"], "J"),
     "power": lambda row: prefixed(row["power_w"], "W"),
-    "SOPs": lambda row: "-" if row["sops"] is None else f"{row['sops']:.0f}",
+    "energy/\nmetre": lambda row: prefixed(row["energy_per_metre_j"], "J"),
+    "SOPs/\nMACs": lambda row: operations(row),
 }
+
+
+def operations(row: Row) -> str:
+    """Write how many operations a decision takes, of whichever kind its chip does."""
+    counts = [row[key] for key in OPERATIONS.values() if row[key] is not None]
+    return f"{counts[0]:.0f}" if counts else "-"
 
 
 def make_table(rows: Sequence[Row]) -> Table:
@@ -123,7 +129,7 @@ def make_table(rows: Sequence[Row]) -> Table:
 
 def print_rows(rows: list[Row], seed: int, cost_table: str) -> None:
     """Print a table for each scenario, and what its figures mean."""
-    console = Console(highlight=False)
+    console = wide_console()
     for scenario in dict.fromkeys(row["scenario"] for row in rows):
         mine = [row for row in rows if row["scenario"] == scenario]
         console.print(
@@ -133,8 +139,9 @@ def print_rows(rows: list[Row], seed: int, cost_table: str) -> None:
         console.print(make_table(mine))
     prices = COST_TABLES[cost_table]
     console.print(
-        "Latency, energy and synaptic operations (SOPs) are per decision. Latency, energy and "
-        f"power are modelled. Cost table {prices.name!r}: {prices.provenance}. "
-        "-: this controller counts no events.",
+        "Latency, energy, and synaptic operations (SOPs) or multiply-accumulates (MACs) are per "
+        "decision; energy per metre is both energies. Latency, energy and power are modelled. "
+        f"Cost table {prices.name!r}: {prices.provenance}. It prices: {', '.join(prices.tariffs)}. "
+        "-: this controller counts no events, or its chip is not priced.",
         style="dim",
     )

@@ -15,7 +15,7 @@ from rich.table import Table
 from neurobot.cli.fit_screen import Screen
 from neurobot.cli.terminal import make_table, print_json
 from neurobot.compiled import cores
-from neurobot.cost import COST_TABLES, DEFAULT_COST_TABLE
+from neurobot.cost import COST_TABLES
 from neurobot.fit.plan import Limits, Plan
 from neurobot.fit.score import Tally, Weights
 from neurobot.metrics import wilson
@@ -72,7 +72,7 @@ def add_command(commands: Any) -> None:
     add("--weights", default="", metavar="NAME=X,...",
         help="of the score: " + ",".join(f"{f.name}={f.default}" for f in fields(Weights))
         )  # fmt: skip
-    add("--cost-table", choices=list(COST_TABLES), default=DEFAULT_COST_TABLE,
+    add("--cost-table", choices=list(COST_TABLES), default=Plan.cost_table,
         help="prices of the events (default: %(default)s)")  # fmt: skip
     add("--robot", metavar="NAME", help="default: jackal, or the world file's")
     add("--difficulty", type=float, metavar="D", help="of generated scenarios, 0..1 (default: 0.5)")

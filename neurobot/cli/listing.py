@@ -30,7 +30,6 @@ def run(args: argparse.Namespace) -> None:
         name: f"poppins?program={name}: to {' and to '.join(tasks(name))}" for name in PROGRAMS
     }
     if args.json:
-        tables = {name: table.provenance for name, table in COST_TABLES.items()}
         rows = [
             {"kind": kind, "name": name, "what": what}
             for kind, known in (
@@ -38,7 +37,7 @@ def run(args: argparse.Namespace) -> None:
                 ("program", programs),
                 ("scenario", summaries(SCENARIOS)),
                 ("robot", {name: robot._asdict() for name, robot in ROBOTS.items()}),
-                ("cost table", tables),
+                ("cost table", tables()),
                 ("chip", {"poppins": chip}),
             )
             for name, what in known.items()
@@ -54,7 +53,7 @@ def run(args: argparse.Namespace) -> None:
             name: f"{robot.max_speed_mps} m/s, footprint within {robot.circumscribed_m:.2f} m"
             for name, robot in ROBOTS.items()
         },
-        "Cost tables": {name: table.provenance for name, table in COST_TABLES.items()},
+        "Cost tables": tables(),
         "Chips": {
             "poppins": "two populations; assumed: "
             + ", ".join(f"{name} {value}" for name, value in chip.items())
@@ -65,6 +64,14 @@ def run(args: argparse.Namespace) -> None:
         for name, what in known.items():
             table.add_row(name, what)
         console.print(table)
+
+
+def tables() -> dict[str, str]:
+    """Return where the prices of each cost table come from, and of which chips they are."""
+    return {
+        name: f"{table.provenance}; prices {' and '.join(table.tariffs)}"
+        for name, table in COST_TABLES.items()
+    }
 
 
 def tasks(program: str) -> list[str]:

@@ -41,11 +41,12 @@ def section_table(title: str, rows: Sequence[Row], ends: str = "range") -> Table
     return table
 
 
-def energy_table(figures: Sequence[Row]) -> Table:
-    """Lay the cost tables out side by side."""
-    table = make_table("", *COST_TABLES, title="Energy and power, by cost table")
+def energy_table(figures: Sequence[Row], node_nm: int) -> Table:
+    """Lay the cost tables of a node out side by side."""
+    known = [name for name, table in COST_TABLES.items() if table.node_nm == node_nm]
+    table = make_table("", *known, title=f"Energy and power at {node_nm} nm, by cost table")
     by_place = {(row["name"], row["section"]): row for row in figures}
-    sections = [f"energy, {name}" for name in COST_TABLES]
+    sections = [f"energy, {name}" for name in known]
     names = dict.fromkeys(row["name"] for row in figures if row["section"] in sections)
     for name in sorted(names, key=lambda name: [name.startswith(o) for o in ORDER].index(True)):
         found = [by_place.get((name, section)) for section in sections]
@@ -107,7 +108,8 @@ def show(console: Console, title: str, document: Row, checks: Sequence[Check]) -
     for section, ends in (("silicon", "used .. held"), ("timing", "range")):
         rows = [row for row in figures if row["section"] == section]
         console.print(section_table(section.capitalize(), rows, ends))
-    console.print(energy_table(figures))
+    for node_nm in dict.fromkeys(table.node_nm for table in COST_TABLES.values()):
+        console.print(energy_table(figures, node_nm))
     console.print(workloads_table(figures))
     console.print(peers_table(document["comparison"]))
     console.print(checks_table(checks))

@@ -1,6 +1,7 @@
 """How figures look on a terminal, and as JSON."""
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,11 +14,19 @@ from rich.table import Table
 
 from neurobot import __version__
 
+WIDTH = 100
+
 
 def print_json(command: str, seed: int | None, rows: list[dict[str, Any]], **more: Any) -> None:
     """Print one object."""
     document = {"command": command, "version": __version__, "seed": seed, **more, "rows": rows}
     print(json.dumps(document, allow_nan=False))
+
+
+def wide_console() -> Console:
+    """Make a console for tables of up to WIDTH columns where no terminal says how wide it is."""
+    sized = sys.stdout.isatty() or "COLUMNS" in os.environ
+    return Console(highlight=False, width=None if sized else WIDTH)
 
 
 def make_table(*headings: str, title: str = "") -> Table:

@@ -47,6 +47,8 @@ def note(session: Session) -> str:
     meter = session.meter
     if meter.total.time_s > 0 and meter.decisions == 0:
         return "counts no events"
+    if not meter.is_priced:
+        return f"{meter.prices.name} has no prices for its chip"
     return f"modelled: {meter.prices.name}, idle included"
 
 

@@ -18,7 +18,7 @@ COLUMNS: tuple[Column, ...] = (
     ("latency / decision", lambda r: prefixed(r.latency_s, "s", 3)),
     ("energy / decision", lambda r: prefixed(r.energy_j, "J", 3)),
     (f"power, last {LATELY_S:g} s", lambda r: prefixed(r.power_w, "W", 3)),
-    (f"synaptic ops, last {LATELY_S:g} s", lambda r: prefixed(r.sops_per_s, "/s", 3)),
+    (f"operations, last {LATELY_S:g} s", lambda r: prefixed(r.operations_per_s, f"{r.unit}/s", 3)),
     (f"energy / metre, last {LATELY_S:g} s", lambda r: prefixed(r.energy_per_metre_j, "J/m", 3)),
 )
 LATENCY = 0  # its column

@@ -4,7 +4,7 @@ from collections import deque
 from dataclasses import dataclass, replace
 
 from neurobot.cost import CostTable
-from neurobot.events import Events
+from neurobot.events import Counts
 
 LATELY_S = 2.0  # running figures are means over so long
 ROUNDING_S = 1e-9  # by which a sum of steps may miss a whole number of them
@@ -12,13 +12,17 @@ ROUNDING_S = 1e-9  # by which a sum of steps may miss a whole number of them
 
 @dataclass(frozen=True)
 class Reading:
-    """The figures of a brain; None where it counts no events, or has not driven yet."""
+    """The figures of a brain; None where it counts no events, or has not driven yet.
+
+    Energies are also None where the cost table has no prices for its chip.
+    """
 
     latency_s: float | None = None  # per decision
     energy_j: float | None = None  # per decision, idle energy until the next one included
     power_w: float | None = None
-    sops_per_s: float | None = None  # synaptic operations
+    operations_per_s: float | None = None
     energy_per_metre_j: float | None = None
+    unit: str = ""  # of its operations
 
 
 @dataclass(frozen=True)
@@ -28,33 +32,42 @@ class Share:
     time_s: float
     path_m: float
     latency_s: float
-    energy_j: float
-    synaptic_ops: int
+    dynamic_j: float
+    operations: int
+
+    def energy_j(self, idle_w: float) -> float:
+        """Energy with what idles all the time."""
+        return self.dynamic_j + idle_w * self.time_s
 
     def __add__(self, other: "Share") -> "Share":
         return Share(
             self.time_s + other.time_s,
             self.path_m + other.path_m,
             self.latency_s + other.latency_s,
-            self.energy_j + other.energy_j,
-            self.synaptic_ops + other.synaptic_ops,
+            self.dynamic_j + other.dynamic_j,
+            self.operations + other.operations,
         )
 
 
 NOTHING = Share(0.0, 0.0, 0.0, 0.0, 0)
 
 
-def read(total: Share, decisions: int) -> Reading:
-    """Turn the sum of some decisions into mean figures."""
+def read(total: Share, decisions: int, unit: str, idle_w: float | None) -> Reading:
+    """Turn the sum of some decisions into mean figures; no idle power: their chip has no prices."""
     if decisions == 0 or total.time_s == 0:
         return Reading()
-    return Reading(
-        latency_s=total.latency_s / decisions,
-        energy_j=total.energy_j / decisions,
-        power_w=total.energy_j / total.time_s,
-        sops_per_s=total.synaptic_ops / total.time_s,
+    reading = Reading(total.latency_s / decisions, unit=unit)
+    if unit:
+        reading = replace(reading, operations_per_s=total.operations / total.time_s)
+    if idle_w is None:
+        return reading
+    energy_j = total.energy_j(idle_w)
+    return replace(
+        reading,
+        energy_j=energy_j / decisions,
+        power_w=energy_j / total.time_s,
         # A robot that stands still pays for no way at all.
-        energy_per_metre_j=total.energy_j / total.path_m if total.path_m > 0 else None,
+        energy_per_metre_j=energy_j / total.path_m if total.path_m > 0 else None,
     )
 
 
@@ -66,18 +79,20 @@ class Meter:
         self.total = NOTHING
         self.decisions = 0  # those whose events were counted
         self.lately: deque[Share] = deque()
+        self.last: Counts | None = None  # of the last decision
 
-    def decide(self, events: Events | None, latency_s: float) -> None:
+    def decide(self, events: Counts | None, latency_s: float) -> None:
         """Count a decision."""
         if events is None:
             return
+        self.last = events
         self.decisions += 1
-        energy_j = self.prices.dynamic_j(events)
-        self._add(Share(0.0, 0.0, latency_s, energy_j, events.synaptic_ops), is_new=True)
+        dynamic_j = self.prices.dynamic_j(events) or 0.0
+        self._add(Share(0.0, 0.0, latency_s, dynamic_j, events.operations), is_new=True)
 
     def drive(self, time_s: float, path_m: float) -> None:
-        """Count time, and the idle energy that flows in it, and way."""
-        self._add(Share(time_s, path_m, 0.0, self.prices.idle_w.nominal * time_s, 0), is_new=False)
+        """Count time, in which idle energy flows, and way."""
+        self._add(Share(time_s, path_m, 0.0, 0.0, 0), is_new=False)
 
     def _add(self, share: Share, is_new: bool) -> None:
         self.total += share
@@ -92,15 +107,29 @@ class Meter:
         return sum(each.time_s for each in self.lately)
 
     @property
+    def _idle_w(self) -> float | None:
+        return None if self.last is None else self.prices.idling_w(self.last)
+
+    def _read(self, total: Share, decisions: int) -> Reading:
+        unit = "" if self.last is None else self.last.unit
+        return read(total, decisions, unit, self._idle_w)
+
+    @property
+    def is_priced(self) -> bool:
+        """Whether the cost table has prices for the brain's chip, as far as that is known."""
+        return self.last is None or self.last.chip in self.prices.tariffs
+
+    @property
     def mean(self) -> Reading:
         """Figures over everything that this brain has driven."""
-        return read(self.total, self.decisions)
+        return self._read(self.total, self.decisions)
 
     @property
     def now(self) -> Reading:
         """Latency and energy of the last decision; everything else over the last seconds."""
-        recent = read(sum(self.lately, NOTHING), len(self.lately))
+        recent = self._read(sum(self.lately, NOTHING), len(self.lately))
         if not self.lately:
             return recent
-        last = self.lately[-1]
-        return replace(recent, latency_s=last.latency_s, energy_j=last.energy_j)
+        last, idle_w = self.lately[-1], self._idle_w
+        energy_j = None if idle_w is None else last.energy_j(idle_w)
+        return replace(recent, latency_s=last.latency_s, energy_j=energy_j)

@@ -11,7 +11,7 @@ from neurobot.chip import Chip
 from neurobot.controllers import make_controller
 from neurobot.controllers.poppins import PoppinsController
 from neurobot.controllers.programs import Program
-from neurobot.cost import COST_TABLES, DEFAULT_COST_TABLE
+from neurobot.cost import COST_TABLES
 from neurobot.fit.driving import Trip
 from neurobot.fit.places import MOST_WORLDS, TEST, TRAIN, VALIDATION, Place, open_arena
 from neurobot.fit.score import Weights
@@ -36,7 +36,7 @@ class Plan:
     validation: int = 100
     test: int = 300
     weights: Weights = field(default_factory=Weights)
-    cost_table: str = DEFAULT_COST_TABLE
+    cost_table: str = "paper"  # the weight of energy is for its joules
     options: tuple[tuple[str, Any], ...] = ()  # further keywords of the environment
 
     def __post_init__(self) -> None:

@@ -26,6 +26,7 @@ from neurobot.envs.tasks import (
     SUCCESS,
     SUCCESS_REWARD,
 )
+from neurobot.events import Events
 from neurobot.rollout import Arena
 
 FAILED = 0.5
@@ -116,7 +117,7 @@ def tallies(
     grades = np.where(done, 1.0, FAILED * shares_done(arena, worlds, logs))
     speeds = logs["path_m"] / (logs["steps"] * arena.batch.clock.control_s)
     brisk = np.where(done, speeds / arena.body.max_speed_mps, 0.0)
-    price = COST_TABLES[cost_table].dynamic_j
+    price = COST_TABLES[cost_table].tariffs[Events.chip].dynamic_j
     # Exact sums: they do not depend on how many candidates are added up beside each other.
     return [
         Tally(

@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from neurobot.cost import COST_TABLES, CostTable
+from neurobot.cost import COST_TABLES, Tariff
+from neurobot.events import Events
 from neurobot.hardware.energy import energy, per_decision, per_operation, spend
 from neurobot.hardware.figures import Figure, Row, Spread
 from neurobot.hardware.peers import PEERS, Peer
@@ -94,10 +95,13 @@ def memories_bits(network: Poppins) -> dict[str, Spread]:
     }
 
 
-def cost_tables(chip: Chip) -> dict[str, CostTable]:
-    """Return all cost tables, with prices for this chip."""
+def tariffs(chip: Chip) -> dict[str, Tariff]:
+    """Return the prices of all cost tables, for this chip."""
     memory_factor = held_bits(chip) / held_bits(Chip())
-    return {name: fit(table, chip, memory_factor) for name, table in COST_TABLES.items()}
+    return {
+        name: fit(table.tariffs[Events.chip], chip, memory_factor)
+        for name, table in COST_TABLES.items()
+    }
 
 
 def silicon(network: Poppins) -> list[Row]:
@@ -171,10 +175,10 @@ def timing(workload: Workload) -> list[Row]:
 def in_short(workload: Workload) -> list[Row]:
     """List what a workload takes by all cost tables."""
     rows = [Row("latency", latency_s(workload), "s")]
-    for table in cost_tables(workload.network.chip).values():
-        busy = Row("power while deciding", spend(workload, table).total / workload.busy_s, "W")
-        found = [per_decision(workload, table), busy, *per_operation(workload, table)]
-        rows += [row._replace(name=f"{row.name}, {table.name}") for row in found]
+    for name, tariff in tariffs(workload.network.chip).items():
+        busy = Row("power while deciding", spend(workload, tariff).total / workload.busy_s, "W")
+        found = [per_decision(workload, tariff), busy, *per_operation(workload, tariff)]
+        rows += [row._replace(name=f"{row.name}, {name}") for row in found]
     return rows
 
 
@@ -186,24 +190,25 @@ def datasheet(workload: Workload, rate_hz: float) -> list[Figure]:
             "one decision after the other"
         )
     sections = {"silicon": silicon(workload.network), "timing": timing(workload)}
-    for table in cost_tables(workload.network.chip).values():
-        sections[f"energy, {table.name}"] = energy(workload, table, rate_hz)
+    for name, tariff in tariffs(workload.network.chip).items():
+        sections[f"energy, {name}"] = energy(workload, tariff, rate_hz)
     for name, extreme in extremes(workload).items():
         sections[f"workload, {name}"] = in_short(extreme)
     return [row.figure(section) for section, rows in sections.items() for row in rows]
 
 
-def modelled(workload: Workload, table: CostTable) -> list[Peer]:
+def modelled(workload: Workload, name: str, tariff: Tariff) -> list[Peer]:
     """Put this chip, as a cost table models it, into lines of the comparison: one per sense."""
+    table = COST_TABLES[name]
     neurons, synapses = capacity(workload.network.chip)
     peers = []
-    for row in per_operation(workload, table):
+    for row in per_operation(workload, tariff):
         picojoules = None if row.quantity is None else row.quantity * PICOJOULES_PER_J
         line = row._replace(quantity=picojoules).figure("comparison")
         peers.append(
             Peer(
-                chip=f"POPPINS by {table.name}, per {line.name}",
-                node_nm=PEERS[0].node_nm,
+                chip=f"POPPINS by {name}, per {line.name}",
+                node_nm=table.node_nm,
                 neurons=neurons,
                 synapses=synapses,
                 pj_per_sop=line.value,
@@ -219,9 +224,9 @@ def modelled(workload: Workload, table: CostTable) -> list[Peer]:
 
 def comparison(workload: Workload) -> list[Peer]:
     """Return published chips, and this one by the cost tables that do not quote its own figure."""
-    tables = cost_tables(workload.network.chip).values()
-    bottom_up = [table for table in tables if "synaptic_ops" not in table.prices]
-    return [*PEERS, *(peer for table in bottom_up for peer in modelled(workload, table))]
+    known = tariffs(workload.network.chip)
+    bottom_up = {name: each for name, each in known.items() if "synaptic_ops" not in each.prices}
+    return [*PEERS, *(peer for item in bottom_up.items() for peer in modelled(workload, *item))]
 
 
 def plain(workload: Workload, rate_hz: float) -> dict[str, Any]:

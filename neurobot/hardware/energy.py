@@ -1,4 +1,4 @@
-"""What a workload takes by a cost table: energy of ticks, decisions and operations, and power.
+"""What a workload takes by a tariff: energy of ticks, decisions and operations, and power.
 
 Ranges are those of the prices, for the same counts and cycles.
 """
@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from neurobot.cost import BOUNDS, Bound, CostTable, weakest
+from neurobot.cost import BOUNDS, Bound, Tariff, weakest
 from neurobot.hardware.figures import Row, Spread
 from neurobot.hardware.workload import Workload
 
@@ -20,7 +20,7 @@ def over(at: Callable[[Bound], float]) -> Spread:
 
 
 class Spent(NamedTuple):
-    """Energy of a workload by a cost table, in joules."""
+    """Energy of a workload by a tariff, in joules."""
 
     dynamic: Spread
     leakage: Spread  # while it decides
@@ -32,19 +32,19 @@ class Spent(NamedTuple):
         return self.dynamic + self.leakage
 
 
-def spend(workload: Workload, table: CostTable) -> Spent:
+def spend(workload: Workload, tariff: Tariff) -> Spent:
     """Price a workload."""
     return Spent(
-        over(lambda bound: table.dynamic_j(workload.events, bound)),
-        over(table.idle_w.at) * workload.busy_s,
-        weakest("derived", *(price.evidence for price in table.prices.values())),
+        over(lambda bound: tariff.dynamic_j(workload.events, bound)),
+        over(tariff.idle_w.at) * workload.busy_s,
+        weakest("derived", *(price.evidence for price in tariff.prices.values())),
     )
 
 
-def per_tick(workload: Workload, table: CostTable) -> list[Row]:
+def per_tick(workload: Workload, tariff: Tariff) -> list[Row]:
     """List what a tick takes, by component."""
-    ticks, spent = workload.events.ticks, spend(workload, table)
-    parts = [table.breakdown_j(workload.events, bound) for bound in BOUNDS]
+    ticks, spent = workload.events.ticks, spend(workload, tariff)
+    parts = [tariff.breakdown_j(workload.events, bound) for bound in BOUNDS]
     return [
         *(
             Row(
@@ -54,22 +54,22 @@ def per_tick(workload: Workload, table: CostTable) -> list[Row]:
                 weakest("derived", price.evidence),
                 price.source,
             )
-            for name, price in table.prices.items()
+            for name, price in tariff.prices.items()
         ),
-        Row("tick, leakage", spent.leakage / ticks, "J", note=table.idle_w.source),
+        Row("tick, leakage", spent.leakage / ticks, "J", note=tariff.idle_w.source),
         Row("tick", spent.total / ticks, "J"),
     ]
 
 
-def per_decision(workload: Workload, table: CostTable) -> Row:
+def per_decision(workload: Workload, tariff: Tariff) -> Row:
     """Return what a decision takes, leakage meanwhile included."""
-    return Row("decision", spend(workload, table).total / workload.decisions, "J")
+    return Row("decision", spend(workload, tariff).total / workload.decisions, "J")
 
 
-def per_operation(workload: Workload, table: CostTable) -> list[Row]:
+def per_operation(workload: Workload, tariff: Tariff) -> list[Row]:
     """Divide the energy of the events by synaptic operations in either sense."""
-    events, spent = workload.events, spend(workload, table)
-    quoted = table.prices["synaptic_ops"].evidence if "synaptic_ops" in table.prices else None
+    events, spent = workload.events, spend(workload, tariff)
+    quoted = tariff.prices["synaptic_ops"].evidence if "synaptic_ops" in tariff.prices else None
     senses = (
         ("synaptic operation", events.synaptic_ops, quoted, "delivered, of a weight other than 0"),
         ("weight read", events.weight_reads, None, "an operation, if weights of 0 count as well"),
@@ -80,29 +80,29 @@ def per_operation(workload: Workload, table: CostTable) -> list[Row]:
     ]
 
 
-def power(workload: Workload, table: CostTable, rate_hz: float) -> list[Row]:
+def power(workload: Workload, tariff: Tariff, rate_hz: float) -> list[Row]:
     """List what the chip takes if it decides so often, and idles in between."""
-    spent, per_s = spend(workload, table), rate_hz / workload.decisions
-    dynamic, idle, known = spent.dynamic * per_s, over(table.idle_w.at), table.idle_w.evidence
+    spent, per_s = spend(workload, tariff), rate_hz / workload.decisions
+    dynamic, idle, known = spent.dynamic * per_s, over(tariff.idle_w.at), tariff.idle_w.evidence
     name = f"power at {rate_hz:g} decisions/s"
     rows = [
         Row(f"{name}, events", dynamic, "W", spent.evidence),
         Row(f"{name}, leakage", idle, "W", known),
         Row(name, dynamic + idle, "W", weakest(spent.evidence, known)),
     ]
-    if "cycles" in table.prices:
+    if "cycles" in tariff.prices:
         idle_hz = workload.network.chip.clock_hz - workload.events.cycles * per_s
-        clock = over(table.prices["cycles"].at) * idle_hz
+        clock = over(tariff.prices["cycles"].at) * idle_hz
         rows.append(Row(f"{name}, clock never stopped", dynamic + idle + clock, "W"))
     return rows
 
 
-def energy(workload: Workload, table: CostTable, rate_hz: float) -> list[Row]:
+def energy(workload: Workload, tariff: Tariff, rate_hz: float) -> list[Row]:
     """List what ticks, decisions and synaptic operations take."""
-    rows = [*per_tick(workload, table), per_decision(workload, table)]
-    if "synaptic_ops" in table.prices:
+    rows = [*per_tick(workload, tariff), per_decision(workload, tariff)]
+    if "synaptic_ops" in tariff.prices:
         events = workload.events
         wide = replace(workload, events=replace(events, synaptic_ops=events.weight_reads))
         note = "if weights of 0 count as synaptic operations"
-        rows.append(per_decision(wide, table)._replace(name="decision, all reads", note=note))
-    return [*rows, *power(workload, table, rate_hz), *per_operation(workload, table)]
+        rows.append(per_decision(wide, tariff)._replace(name="decision, all reads", note=note))
+    return [*rows, *power(workload, tariff, rate_hz), *per_operation(workload, tariff)]

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from neurobot.cost import CostTable, Price
+from neurobot.cost import Price, Tariff
 from neurobot.events import Events
 from neurobot.iqif import Neurons
 from neurobot.poppins import Chip, Poppins, Population
@@ -28,9 +28,7 @@ def published(joules: float, what: str) -> Price:
     return Price(joules, joules, joules, "published", what)
 
 
-LOIHI = CostTable(
-    "loihi",
-    "published: SPICE figures of Loihi (Davies et al. 2018), as in SANA-FE; idle power left out",
+LOIHI = Tariff(
     {
         "synaptic_ops": published(35.5e-12, "dense synapse"),
         "membrane_updates": published(51.2e-12, "access") + published(21.6e-12, "update"),

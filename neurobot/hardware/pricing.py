@@ -8,7 +8,7 @@ bits, leakage with all bits held.
 from dataclasses import replace
 
 from neurobot.chip import Chip
-from neurobot.cost import CostTable
+from neurobot.cost import Tariff
 
 DEFAULT = Chip()
 
@@ -25,14 +25,14 @@ def factors(chip: Chip) -> dict[str, tuple[float, str]]:
     }
 
 
-def fit(table: CostTable, chip: Chip, memory_factor: float) -> CostTable:
-    """Return a cost table for a chip that holds so many times the bits of the default one."""
+def fit(tariff: Tariff, chip: Chip, memory_factor: float) -> Tariff:
+    """Return the tariff of a chip that holds so many times the bits of the default one."""
     scale = factors(chip)
     prices = {
         name: price.times(*scale[name]) if scale.get(name, (1.0,))[0] != 1.0 else price
-        for name, price in table.prices.items()
+        for name, price in tariff.prices.items()
     }
-    idle = table.idle_w
+    idle = tariff.idle_w
     if memory_factor != 1.0:
         idle = idle.times(memory_factor, "bits of all memories")
-    return replace(table, prices=prices, idle_w=idle)
+    return replace(tariff, prices=prices, idle_w=idle)

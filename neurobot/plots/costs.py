@@ -8,7 +8,7 @@ import numpy as np
 
 from neurobot.cost import CostTable
 from neurobot.envs.world import Floats
-from neurobot.events import Events
+from neurobot.events import Counts
 from neurobot.loop import Trial, counted
 from neurobot.plots.episodes import Course, begin, each_decision
 
@@ -19,16 +19,20 @@ class Decisions:
 
     controller: str
     latency_s: Floats  # (D,)
-    events: tuple[Events, ...]  # of each
+    events: tuple[Counts, ...]  # of each
+
+    def is_priced(self, table: CostTable) -> bool:
+        """Whether events are counted that a cost table has prices for."""
+        return bool(self.events) and self.events[0].chip in table.tariffs
 
     def dynamic_j(self, table: CostTable) -> Floats:
-        """Dynamic energy of each decision, (D,)."""
-        return np.array([table.dynamic_j(events) for events in self.events])
+        """Dynamic energy of each decision, (D,), of a chip that is priced."""
+        return np.array([table.dynamic_j(events) for events in self.events], np.float64)
 
 
-def count(trial: Trial) -> list[tuple[float, Events]]:
+def count(trial: Trial) -> list[tuple[float, Counts]]:
     """Drive an episode to its end, if events are counted: each decision's latency and events."""
-    found: list[tuple[float, Events]] = []
+    found: list[tuple[float, Counts]] = []
     for _ in each_decision(trial):
         events = counted(trial.pilot.controller)
         if events is None:
@@ -44,7 +48,7 @@ def count_decisions(
 ) -> list[Decisions]:
     """Count what each decision takes; progress: called with episodes done, and all."""
     course.check(controllers)
-    found: dict[str, list[tuple[float, Events]]] = {name: [] for name in controllers}
+    found: dict[str, list[tuple[float, Counts]]] = {name: [] for name in controllers}
     drives = list(product(found, range(course.episodes)))
     for done, (name, episode) in enumerate(drives):
         found[name] += count(begin(course.job(name, episode)))

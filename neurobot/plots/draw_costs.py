@@ -57,6 +57,9 @@ def note(course: Course, found: Sequence[Decisions], table: CostTable) -> str:
     silent = [each.controller for each in found if not each.events]
     if silent:
         text += f" No events are counted by: {', '.join(silent)}."
+    unpriced = [each.controller for each in found if each.events and not each.is_priced(table)]
+    if unpriced:
+        text += f" It has no prices for the chips of: {', '.join(unpriced)}."
     return textwrap.fill(text, NOTE_CHARACTERS)
 
 
@@ -68,10 +71,16 @@ def draw_costs(
     if not counted:
         names = ", ".join(each.controller for each in found)
         raise ValueError(f"controllers {names}: none counts events, so there are no costs to draw")
+    priced = [each for each in counted if each.is_priced(table)]
+    if not priced:
+        names = ", ".join(each.controller for each in counted)
+        raise ValueError(
+            f"controllers {names}: cost table {table.name!r} prices none of their chips"
+        )
     figure.set_size_inches(SIZE_IN[0], SIZE_IN[1] + 0.2 * len(counted))
     left, right = figure.subplots(1, 2)
     draw_histograms(left, {each.controller: each.latency_s for each in counted}, "s")
-    draw_histograms(right, {each.controller: each.dynamic_j(table) for each in counted}, "J")
+    draw_histograms(right, {each.controller: each.dynamic_j(table) for each in priced}, "J")
     left.set_xlabel("latency of a decision, modelled")
     right.set_xlabel(f"dynamic energy of a decision, modelled by {table.name!r}")
     decisions = sum(len(each.events) for each in counted)

@@ -1,1 +1,40 @@
 """Networks to train: small ones for small images, and those of ImageNet."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from neurobot.quantize.networks.mobilenet_v2 import mobilenet_cifar, mobilenet_v2
+from neurobot.quantize.networks.resnet import resnet18, resnet20, resnet34, resnet50
+from neurobot.quantize.networks.shufflenet_v2 import shufflenet_v2
+from neurobot.quantize.networks.small_cnn import SmallCnn
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """How a network is made, and what it is made for."""
+
+    make: Callable[..., nn.Module]  # keyword arguments: width, classes
+    input_shape: tuple[int, int, int]  # rows, columns, channels
+    classes: int
+
+
+NETWORKS: dict[str, Architecture] = {
+    "small_cnn": Architecture(SmallCnn, (28, 28, 1), 10),
+    "resnet20": Architecture(resnet20, (32, 32, 3), 10),
+    "mobilenet_cifar": Architecture(mobilenet_cifar, (32, 32, 3), 10),
+    "resnet18": Architecture(resnet18, (224, 224, 3), 1000),
+    "resnet34": Architecture(resnet34, (224, 224, 3), 1000),
+    "resnet50": Architecture(resnet50, (224, 224, 3), 1000),
+    "mobilenet_v2": Architecture(mobilenet_v2, (224, 224, 3), 1000),
+    "shufflenet_v2": Architecture(shufflenet_v2, (224, 224, 3), 1000),
+}
+
+
+def make_network(name: str, **options: Any) -> nn.Module:
+    """Make a network by its name in NETWORKS; options are its constructor's, as width."""
+    if name not in NETWORKS:
+        raise ValueError(f"network {name!r} is not known; known: {', '.join(NETWORKS)}")
+    return NETWORKS[name].make(**options)

@@ -1,0 +1,147 @@
+"""The teacher: a planner that knows the whole world, and tries every choice in it.
+
+Each choice of `controllers.steering` is driven for a while by the true physics, among obstacles
+that move as they do; then each of a few ways on. What a choice is worth is the best of its ways on:
+the distance that they lead away from here, less what coming near to things costs, and a lot less
+if the robot touches something, the more the sooner.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neurobot.angles import wrap
+from neurobot.compiled import kernel
+from neurobot.controllers.steering import TURN_GAIN, make_choices, wheels_of
+from neurobot.envs.world import ROW, Floats, Robot, clearance, move_discs, move_robot
+
+Array = NDArray[Any]
+
+STEP_S = 0.1  # of the rehearsal
+FIRST_STEPS, NEXT_STEPS = 8, 18
+NEAR_M = 0.35  # gaps below this cost
+NEAR_PRICE = 6.0  # metres of way, for a second of touching; with the square of nearness
+CRASH_PRICE = 12.0  # metres of way, at once; less the later
+STRAIGHT_PRICE = 0.25  # metres of way per radian of heading
+
+
+class Plan(NamedTuple):
+    """What the planner tries: choices (C, 3), see `steering.make_choices`; ways on (W, 2)."""
+
+    choices: Floats
+    ways: Floats  # angle from the heading then (rad), share of full speed
+
+
+def make_plan() -> Plan:
+    """Return the choices, and a few ways on."""
+    ways = [(0.0, 1.0), (30.0, 1.0), (-30.0, 1.0), (0.0, 0.4), (70.0, 0.4), (-70.0, 0.4)]
+    return Plan(make_choices(), np.array([(math.radians(turn), speed) for turn, speed in ways]))
+
+
+@kernel
+def near_price(gap_m: float) -> float:
+    """Metres of way that so small a gap costs for one step of the rehearsal."""
+    near = max(NEAR_M - gap_m, 0.0) / NEAR_M
+    return NEAR_PRICE * STEP_S * near * near
+
+
+@kernel
+def rehearse(
+    me: Any,
+    discs: Floats,
+    segments: Floats,
+    robot: Robot,
+    aim: float,
+    speed: float,
+    spin: float,
+    steps: int,
+    spent_s: float,
+) -> float:
+    """Drive towards a heading, or turn on the spot, for some steps; return what it costs in metres.
+
+    A crash ends the drive, and costs more the sooner it comes; `me.gap` is then 0.
+    """
+    price = 0.0
+    for step in range(steps):
+        yaw_rate = spin if speed == 0.0 else TURN_GAIN * wrap(aim - me.heading)
+        left, right = wheels_of(
+            speed, yaw_rate, robot.track_m, robot.max_speed_mps, robot.max_yaw_rate_radps
+        )
+        me.command_left, me.command_right = left, right
+        for _ in range(2):
+            move_robot(me, robot, 0.5 * STEP_S, True)
+        if me.disc_speed > 0.0:
+            move_discs(me, discs, STEP_S)
+        me.gap = clearance(me, discs, segments, robot, NEAR_M)
+        if me.gap <= 0.0:
+            late = (spent_s + STEP_S * step) / (STEP_S * (FIRST_STEPS + NEXT_STEPS))
+            return price + CRASH_PRICE * (1.5 - late)
+        price += near_price(me.gap)
+    return price
+
+
+@kernel
+def rate_choices(
+    row: Array,
+    discs: Floats,
+    segments: Floats,
+    robot: Robot,
+    plan: Plan,
+    scratch: Array,
+    scratch_discs: Floats,
+    worth: Floats,
+) -> None:
+    """Write what each choice is worth in metres, (C,), from a robot's row of the state, (1,)."""
+    here_x, here_y, here = row[0].x, row[0].y, row[0].heading
+    count = row[0].discs
+    for c in range(plan.choices.shape[0]):
+        angle, speed, spin = plan.choices[c, 0], plan.choices[c, 1], plan.choices[c, 2]
+        scratch[0] = row[0]
+        scratch_discs[0, :count] = discs[:count]
+        me, nearby, aim = scratch[0], scratch_discs[0], here + angle
+        cost = rehearse(me, nearby, segments, robot, aim, speed, spin, FIRST_STEPS, 0.0)
+        cost += STRAIGHT_PRICE * abs(angle)
+        best = -math.inf
+        if me.gap <= 0.0:
+            best = 0.0
+        else:
+            for w in range(plan.ways.shape[0]):
+                scratch[1] = scratch[0]
+                scratch_discs[1, :count] = scratch_discs[0, :count]
+                you, nearby, aim = scratch[1], scratch_discs[1], me.heading + plan.ways[w, 0]
+                spent_s, way_speed = STEP_S * FIRST_STEPS, plan.ways[w, 1]
+                then = rehearse(
+                    you, nearby, segments, robot, aim, way_speed, 0.0, NEXT_STEPS, spent_s
+                )
+                dx, dy = you.x - here_x, you.y - here_y
+                best = max(best, math.sqrt(dx * dx + dy * dy) - then)
+        worth[c] = best - cost
+
+
+class Planner:
+    """Rates all choices of one robot; keeps what it writes on."""
+
+    def __init__(self, robot: Robot) -> None:
+        self.robot = robot
+        self.plan = make_plan()
+        self.scratch = np.zeros(2, ROW)
+        self.scratch_discs = np.zeros((2, 0, 5))
+        self.worth = np.zeros(len(self.plan.choices))
+
+    def rate(self, row: Array, discs: Floats, segments: Floats) -> Floats:
+        """Return what each choice is worth in metres, (C,)."""
+        if self.scratch_discs.shape[1] < len(discs):
+            self.scratch_discs = np.zeros((2, len(discs), 5))
+        rate_choices(
+            row,
+            discs,
+            segments[: int(row[0]["segments"])],
+            self.robot,
+            self.plan,
+            self.scratch,
+            self.scratch_discs,
+            self.worth,
+        )
+        return self.worth.copy()

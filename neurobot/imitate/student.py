@@ -1,0 +1,74 @@
+"""The student: a network that learns to score choices as the teacher rates them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from neurobot.controllers.steering import mirrored_choices
+from neurobot.imitate.drives import Array, Driver, Lessons
+from neurobot.quantize.answers import predict
+from neurobot.quantize.course import Goal
+from neurobot.quantize.datasets import Numbers
+from neurobot.quantize.examples import Targets, checksum
+
+TEMPERATURE_M = 0.25  # a choice worth so much less is to be e times less likely
+MOST_M = 8.0  # what is worse by more is not told apart
+GOOD_M = 0.5  # a choice worth at most so much less than the best one is a good one
+
+
+def as_input(pictures: Array) -> Tensor:
+    """Turn pictures of bytes (N, rows, columns) into what a network reads (N, 1, ...), 0..1."""
+    return torch.from_numpy(np.ascontiguousarray(pictures))[:, None].float() / 255
+
+
+@dataclass(frozen=True)
+class Exercises:
+    """Lessons as a training loop reads them; every second batch in a mirror, by chance."""
+
+    lessons: Lessons
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self.lessons.pictures)
+
+    def take(self, numbers: Numbers, chance: np.random.Generator) -> tuple[Tensor, Targets]:
+        """Return pictures (n, 1, rows, columns), 0..1, and what the choices are worth, (n, C)."""
+        pictures, worth = self.lessons.pictures[numbers], self.lessons.worth[numbers]
+        if chance.random() < 0.5:
+            pictures, worth = pictures[:, :, ::-1], worth[:, mirrored_choices()]
+        return as_input(pictures), (torch.from_numpy(worth),)
+
+    def checksum(self) -> int:
+        """Return the CRC-32 over all values."""
+        return checksum(
+            torch.from_numpy(self.lessons.pictures), torch.from_numpy(self.lessons.worth)
+        )
+
+
+def loss(outputs: Tensor, targets: Targets) -> Tensor:
+    """Return the mean cross entropy between the choices' worth, as chances, and the scores."""
+    worth = targets[0]
+    lost = (worth - worth.amax(1, keepdim=True)).clamp(min=-MOST_M)
+    wanted = torch.softmax(lost / TEMPERATURE_M, 1)
+    return -(wanted * torch.log_softmax(outputs, 1)).sum(1).mean()
+
+
+def is_good(outputs: Tensor, targets: Targets) -> Tensor:
+    """Tell where the highest score is on a choice that is nearly as good as the best one."""
+    worth = targets[0]
+    chosen = worth.gather(1, outputs.argmax(1, keepdim=True))[:, 0]
+    return worth.amax(1) - chosen <= GOOD_M
+
+
+STEERING = Goal(loss, is_good)
+
+
+def driver(model: nn.Module) -> Driver:
+    """Let a network drive."""
+
+    def score(pictures: Array, worth: Array) -> Array:
+        return predict(model, as_input(pictures)).numpy()
+
+    return score

@@ -1,0 +1,79 @@
+"""Layers of integers, written from quantized modules."""
+
+import numpy as np
+from torch import nn
+
+from neurobot import qnet
+from neurobot.qnet import INPUT
+from neurobot.quantize.base import Pixels, Rounding
+from neurobot.quantize.emit import WHITE, Emitter, Kernel, numbers
+from neurobot.quantize.fixed_point import code_factors, code_limits, fixed_point
+from neurobot.quantize.pending import Leaf, Value
+
+
+class Integers(Emitter):
+    """Codes and fixed-point factors, from quantized modules."""
+
+    real = False
+
+    def settle(self, leaf: Leaf, name: str, rounding: Rounding | None) -> str:
+        """Write the codes of a leaf, unless they are there already."""
+        if rounding is None:
+            raise ValueError(f"layer {name!r} has no quantizer; every layer must have one")
+        step, grid = float(numbers(rounding.step, 1)[0]), rounding.grid
+        image = leaf.source == INPUT and not leaf.clipped and not leaf.bias.any()
+        if isinstance(rounding, Pixels) and image and (leaf.scale == 1 / WHITE).all():
+            return INPUT
+        if not 0 < step < np.inf:
+            raise ValueError(f"layer {name!r} has a step of {step}; allowed: finite and above 0")
+
+        def write() -> str:
+            where = self.free(f"{name}.input")
+            low, high = code_limits(where, leaf, step, rounding)
+            factors = code_factors(where, leaf, step, rounding, low, high)
+            return self.put(
+                qnet.Requant(
+                    where,
+                    (leaf.source,),
+                    factors.multiplier,
+                    factors.bias,
+                    factors.shift,
+                    low,
+                    high,
+                    grid.bits,
+                    grid.odd,
+                )
+            )
+
+        return self.once((*leaf.key, step, grid), write)
+
+    def rounding(self, name: str, module: nn.Module) -> tuple[Rounding | None, float]:
+        """Return the module's quantizer, or refuse a module in full precision."""
+        own = getattr(module, "input_quantizer", None)
+        if not isinstance(own, Rounding):
+            raise ValueError(
+                f"layer {name!r} is in full precision; allowed in a network of integers: layers "
+                "that convert() quantized, the first and the last one too (edge_bits=8)"
+            )
+        return own, float(numbers(own.scale, 1)[0])
+
+    def kernel(self, name: str, module: nn.Conv2d | nn.Linear) -> Kernel:
+        """Return the codes of the weights."""
+        own = getattr(module, "weight_quantizer", None)
+        if not isinstance(own, Rounding):
+            raise ValueError(f"layer {name!r} has weights in full precision; convert() codes them")
+        grid, integers = own.grid, own.integers(module.weight).cpu().numpy()
+        codes = (integers + grid.intervals) // 2 if grid.odd else integers
+        return Kernel(codes, grid.bits, grid.odd, numbers(own.scale, len(codes)))
+
+    def finish(self, value: Value, name: str) -> float:
+        """Write the scores."""
+        leaf = self.last(value, name)
+        if leaf.clipped:
+            raise ValueError(
+                f"layer {name!r} limits the results; allowed: none after the last sums"
+            )
+        where = self.free("scores")
+        factors = fixed_point(where, leaf.scale, leaf.bias)
+        self.put(qnet.Scores(where, (leaf.source,), factors.multiplier, factors.bias))
+        return 2.0**-factors.shift

@@ -1,0 +1,87 @@
+"""What cannot be converted, each refused in one sentence that names the layer."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from neurobot.quantize.layers import Add, GlobalAvgPool
+from neurobot.quantize.watching import Seen
+
+WEIGHTED = (nn.Conv2d, nn.Linear)
+NORMS = (nn.LayerNorm, nn.RMSNorm)
+
+
+def is_convertible(module: nn.Module) -> bool:
+    """Tell whether there is a quantized form of a module."""
+    if type(module) is nn.AdaptiveAvgPool2d:
+        return module.output_size in (1, (1, 1))
+    if isinstance(module, nn.Conv2d) and module.padding_mode != "zeros":
+        return False
+    return type(module) in (*WEIGHTED, Add, GlobalAvgPool)
+
+
+def is_left_alone(name: str, chosen: Mapping[str, int | None]) -> bool:
+    """Tell whether a module lies in one that full precision was chosen for."""
+    parents = (name[:i] for i, letter in enumerate(name) if letter == ".")
+    return any(parent in chosen for parent in parents)
+
+
+def refuse_layers(model: nn.Module, chosen: Mapping[str, int | None]) -> None:
+    """Refuse layers that have weights and no quantized form, unless full precision is chosen."""
+    for name, module in model.named_modules():
+        if is_convertible(module) or name in chosen or is_left_alone(name, chosen):
+            continue
+        has_matrix = any(p.dim() > 1 for p in module.parameters(recurse=False))
+        if isinstance(module, WEIGHTED) or (has_matrix and not isinstance(module, NORMS)):
+            raise ValueError(
+                f"{name or 'the model'}: {described(module)} cannot be converted; Conv2d with zero "
+                f"padding, Linear, Add and global average pools can, and layer_bits={{{name!r}: "
+                "None} leaves a layer as it is"
+            )
+
+
+def described(module: nn.Module) -> str:
+    """Name the type of a module, and the padding mode that is in the way."""
+    mode = getattr(module, "padding_mode", "zeros")
+    return type(module).__name__ + (f" with padding mode {mode!r}" if mode != "zeros" else "")
+
+
+def refuse_names(
+    names: list[str], modules: Mapping[str, nn.Module], chosen: Mapping[str, int | None]
+) -> None:
+    """Refuse bits for modules that do not exist or cannot be converted."""
+    for name, bits in chosen.items():
+        if name not in modules:
+            raise ValueError(f"{name}: no such layer for layer_bits; the layers are {names}")
+        if name not in names and bits is not None:
+            raise ValueError(
+                f"{name}: {described(modules[name])} cannot be converted to {bits} bits; "
+                f"the layers that can are {names}"
+            )
+
+
+def refuse_nothing_to_do(names: list[str], modules: Mapping[str, nn.Module]) -> None:
+    """Refuse a network without weights to quantize."""
+    if not any(isinstance(modules[name], WEIGHTED) for name in names):
+        raise ValueError("model: it has no layer to convert; it needs a Conv2d or a Linear")
+
+
+def refuse_example(example: Tensor) -> None:
+    """Refuse a batch from which no step can be learned."""
+    if example.numel() == 0:
+        raise ValueError(
+            f"example: empty batch of shape {tuple(example.shape)}; one input is needed"
+        )
+    if example.is_floating_point() and not bool(torch.isfinite(example).all()):
+        raise ValueError("example: it holds NaN or infinity; only finite inputs are allowed")
+
+
+def refuse_pixels(first: str, seen: Seen) -> None:
+    """Refuse to read inputs of the first layer as images that are none."""
+    low, high = seen.lowest[first], seen.highest[first]
+    if not 0 <= low <= high <= 1:
+        raise ValueError(
+            f"{first}: its inputs are {low:.3g}..{high:.3g}, but pixels lie in 0..1; "
+            "pixels=False allows others"
+        )
