@@ -1,6 +1,6 @@
 """The minds. A row of the table names the class; nothing is loaded before it is asked for.
 
-A name may carry options, keywords of the class: "poppins?current_bits=10&wraps=true".
+A name may carry options, keywords of the class: "poppins?current_bits=10&wraps=true"; so may a row.
 """
 
 import importlib
@@ -14,18 +14,32 @@ from urllib.parse import parse_qsl
 
 from neurobot.loop import ControllerError, blame, sensor_of
 
+CNN = "neurobot.controllers.cnn:CnnController"
+# Full precision; learned step size quantization, ours of LG-LSQ, and UniQ, by bits.
+NETWORKS = (
+    "fp32",
+    *(f"{method}-{bits}b" for method in ("lsq", "lglsq", "uniq") for bits in (8, 4, 3, 2)),
+    "uniq-1b",
+)
 CONTROLLERS = {
     "random": "neurobot.controllers.random:RandomController",
     "braitenberg": "neurobot.controllers.braitenberg:BraitenbergController",
     "camera": "neurobot.controllers.camera:CameraController",
     "vfh": "neurobot.controllers.vfh:VfhController",
     "poppins": "neurobot.controllers.poppins:PoppinsController",
+    **{f"cnn-{name}": f"{CNN}?network={name}" for name in NETWORKS},
 }
+
+# Those that commands take where none are named; the others are variants of them.
+COMPARED = (
+    *("random", "braitenberg", "camera", "vfh", "poppins"),
+    *("cnn-fp32", "cnn-lsq-4b", "cnn-lglsq-3b", "cnn-uniq-1b"),
+)
 
 
 def find_controller(name: str) -> Callable[..., Any]:
     """Return the class that a row of the table, or package.module:Class, names."""
-    place = CONTROLLERS.get(name, name)
+    place = CONTROLLERS.get(name, name).partition("?")[0]
     module_name, colon, class_name = place.partition(":")
     if not colon or not module_name or not class_name:
         raise ValueError(
@@ -85,7 +99,9 @@ def read_options(name: str) -> dict[str, Any]:
 
 def make_controller(name: str) -> Any:
     """Build the controller that a name with or without options stands for."""
-    found, options = find_controller(name.partition("?")[0]), read_options(name)
+    known = name.partition("?")[0]
+    found = find_controller(known)
+    options = {**read_options(CONTROLLERS.get(known, "")), **read_options(name)}
     try:
         inspect.signature(found).bind(**options)
     except TypeError as error:

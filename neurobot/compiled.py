@@ -24,7 +24,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 def cache_folder() -> str:
     """Return a folder for the compiled code of these very sources; "" where none can be made."""
     here = Path(__file__).parent
-    folders = (here, here / "envs", here / "controllers", here / "rollout")
+    parts = ("envs", "controllers", "rollout", "qnet", "mac", "imitate")
+    folders = (here, *(here / part for part in parts))
     stats = [(path.name, path.stat()) for folder in folders for path in sorted(folder.glob("*.py"))]
     sources = repr([(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats])
     name = f"kernels-{hashlib.sha256(sources.encode()).hexdigest()[:16]}"

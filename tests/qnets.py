@@ -30,6 +30,10 @@ def codes(rng: np.random.Generator, bits: int, odd: bool, shape: tuple[int, ...]
     return rng.integers(low, low + (1 << bits), shape)
 
 
+def largest(signal: Signal) -> int:
+    return max(abs(signal.lowest), abs(signal.highest))
+
+
 class Builder:
     """Draws layers one after the other, each upon any map that is there."""
 
@@ -55,7 +59,7 @@ class Builder:
     def any_map(self) -> str:
         """Name a map, of small numbers."""
         name = self.draw(st.sampled_from(sorted(self.signals)))
-        if self.signals[name].largest >= 1 << 9 or (self.real and self.draw(st.booleans())):
+        if largest(self.signals[name]) >= 1 << 9 or (self.real and self.draw(st.booleans())):
             return self.scale(name)
         return name
 
@@ -111,13 +115,17 @@ class Builder:
     def factors(self, source: str) -> tuple[Array, Array, int]:
         """Draw a shift, and factors and biases that bring sums near 8 bits, or extreme ones."""
         signal = self.signals[source]
-        count, largest = signal.shape[2], max(signal.largest, 1)
+        count, most_given = signal.shape[2], max(largest(signal), 1)
         if self.draw(st.sampled_from([False, False, False, True])):
             factors = self.rng.choice([-(1 << 31), (1 << 31) - 1, 0, 1, -1], count)
             biases = self.rng.choice([-(1 << 62), (1 << 62) - 1, 0, -1], count)
             return factors, biases, self.draw(st.sampled_from([0, 31, 54, 62]))
+        if self.draw(st.sampled_from([False, False, True])):
+            # Remainders matter most where few bits are shifted out.
+            shift = self.draw(st.integers(0, 3))
+            return self.rng.integers(-3, 4, count), self.rng.integers(-9, 10, count), shift
         shift = self.draw(st.integers(10, 38))
-        most = max(2, min((1 << (shift + 7)) // largest, (1 << 31) - 1))
+        most = max(2, min((1 << (shift + 7)) // most_given, (1 << 31) - 1))
         factors = self.rng.integers(-most, most, count)
         return factors, self.rng.integers(-(1 << (shift + 5)), 1 << (shift + 5), count), shift
 
@@ -125,7 +133,7 @@ class Builder:
         shape = self.signals[source].shape
         equals = [name for name, other in self.signals.items() if other.shape == shape]
         other = self.draw(st.sampled_from(sorted(equals)))
-        if self.signals[other].largest >= 1 << 30:
+        if largest(self.signals[other]) >= 1 << 30:
             other = source
         return self.put(Add(self.name("add"), (source, other)))
 

@@ -15,9 +15,9 @@ torch = pytest.importorskip("torch", reason="export reads models of PyTorch, of 
 from torch import nn  # noqa: E402
 
 from neurobot import qnet  # noqa: E402
-from neurobot.quantize import Add, GlobalAvgPool, Pixels, convert, make_method  # noqa: E402
+from neurobot.quantize import Add, GlobalAvgPool, convert, make_method  # noqa: E402
 from neurobot.quantize.export import compare, export, export_float  # noqa: E402
-from neurobot.quantize.fixed_point import code_factors, code_limits, fixed_point  # noqa: E402
+from neurobot.quantize.fixed_point import code_factors, fixed_point  # noqa: E402
 from neurobot.quantize.grids import Grid, mid_rise, signed, unsigned  # noqa: E402
 from neurobot.quantize.networks import make_network  # noqa: E402
 from neurobot.quantize.pending import Leaf  # noqa: E402
@@ -234,12 +234,6 @@ def test_factors_out_of_reach_are_refused(wrong: float) -> None:
         fixed_point("conv1", np.array([1.0, wrong]), np.zeros(2))
 
 
-def rounding(grid: Grid) -> Any:
-    own = Pixels()
-    own.grid = grid
-    return own
-
-
 @pytest.mark.parametrize(
     ("grid", "relu"),
     [
@@ -258,8 +252,7 @@ def test_codes_are_those_of_exact_arithmetic(grid: Grid, relu: bool) -> None:
     leaf = Leaf.of("sums", np.array([0.125]), np.array([0.25]))
     if relu:
         leaf = leaf.clip(0.0, np.inf)
-    low, high = code_limits("layer", leaf, 1.0, rounding(grid))
-    found = code_factors("layer", leaf, 1.0, rounding(grid), low, high)
+    found, low, high = code_factors("layer", leaf, 1.0, grid)
     few = high - low == 1
     for x in range(-2000, 2001):
         code = (x * int(found.multiplier[0]) + int(found.bias[0])) >> found.shift

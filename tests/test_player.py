@@ -12,7 +12,7 @@ import pytest
 from demos import SMALL, bare, begin, dying_encoder, evaluated, finish, pictures, play
 from PIL import Image
 
-from neurobot.controllers import CONTROLLERS
+from neurobot.controllers import COMPARED
 from neurobot.demo.headless import run_headless
 from neurobot.demo.keys import ARROWS, BESIDES, KEYS, QUIT, help_entries, press
 from neurobot.demo.player import MESSAGE_S, PAUSE_S, SPEEDS, Player
@@ -178,7 +178,7 @@ def test_speed_is_how_fast_the_robot_goes_and_pausing_stops_it() -> None:
 
 def test_every_controller_gets_its_turn_in_both_directions() -> None:
     player = play(begin("vfh", "crossing"))
-    names = list(CONTROLLERS)
+    names = list(COMPARED)
     assert len(names) >= 5
     for steps in (1, -1):
         for k in range(1, len(names) + 1):

@@ -30,7 +30,7 @@ from neurobot.qnet import (
 
 Array = NDArray[Any]
 Case = tuple[Network, Array]
-random_networks = settings(deadline=None, database=None, derandomize=True, max_examples=80)
+random_networks = settings(deadline=None, database=None, derandomize=True, max_examples=50)
 
 
 def as_array(values: Map, kind: Any) -> Array:
@@ -150,9 +150,22 @@ def test_products_reach_the_ends_of_their_register() -> None:
         last = Scores("s", ("input",), [sign * factor], [sign * bias])
         network = Network(input_shape=(1, 1, 1), layers=(last,))
         assert Runner(network)(image).tolist() == [sign * limit]
-        over = Scores("s", ("input",), [sign * factor], [sign * (bias + 1)])
+        over = Scores("s", ("input",), [sign * factor], [sign * (bias + 1) - (sign < 0)])
         with pytest.raises(ValueError, match=r"^s: sums .* are possible; allowed: -9223372036854"):
             Network(input_shape=(1, 1, 1), layers=(over,))
+
+
+@pytest.mark.parametrize("shift", [0, 1, 2, 5, 62])
+def test_codes_round_down_at_every_remainder(shift: int) -> None:
+    factors, biases = [1, -1, 3, -7], [0, 1 << shift >> 1, -5, 1 << 61]
+    image = np.repeat(np.arange(-128, 128).reshape(16, 16, 1), 4, axis=2)
+    codes = Requant("codes", ("input",), factors, biases, shift, -128, 127, 8)
+    network = Network(
+        input_shape=image.shape,
+        input_signed=True,
+        layers=(codes, SumPool("sums", ("codes",)), Scores("s", ("sums",), [1] * 4, [0] * 4)),
+    )
+    assert_as_the_oracle(network, image)
 
 
 def test_a_network_tells_what_hardware_needs() -> None:

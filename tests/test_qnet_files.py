@@ -330,7 +330,7 @@ def test_arrays_are_there_once_each_and_whole(path: Path) -> None:
     header = header_of(members)
 
     def refused(sentence: str, **changed: bytes | None) -> None:
-        forged = members | {name.replace("_", "."): content for name, content in changed.items()}
+        forged = members | changed
         kept = {name: content for name, content in forged.items() if content is not None}
         write_members(path, sign(header, kept))
         assert re.match(sentence, found := refusal(path)), found
@@ -342,7 +342,9 @@ def test_arrays_are_there_once_each_and_whole(path: Path) -> None:
     refused("codes: bias: 17 bytes of values found; allowed: 16", **{"1.bias.npy": bias + b"\0"})
     refused("codes: bias: 'no array' found; allowed", **{"1.bias.npy": b"\x80\x04K\x01."})
     over = array_file(np.array([7, (1 << 63) - 1]))
-    refused("codes: sums of 0..92233720368547.* are possible; allowed", **{"1.bias.npy": over})
+    refused(
+        "codes: sums of -3818..9223372036854780397 are possible; allowed", **{"1.bias.npy": over}
+    )
     loose = array_file(np.array([0b10010011, 0b01010000], np.uint8))
     refused("first: weights: .* found; allowed", **{"0.weights.npy": loose[1:]})
     packed = array_file(np.array([0b11111111, 0b11110001], np.uint8))

@@ -1,4 +1,4 @@
-"""`neurobot chip`: the data sheet of a configured chip; its memories to files, and back."""
+"""`neurobot chip`: the data sheet of a configured chip; memories to files; another chip."""
 
 import argparse
 import math
@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from neurobot.cli import sheet
+from neurobot.cli import mac, sheet
 from neurobot.cli.terminal import print_json, progress_bar
 from neurobot.controllers import make_controller
 from neurobot.controllers.poppins import PoppinsController
@@ -25,7 +25,7 @@ from neurobot.transfer.images import read_network, write_network
 
 def add_command(commands: Any) -> None:
     """Declare the command, its options and what it can do besides."""
-    options = commands.add_parser("chip", help="data sheet, and export and import of memories")
+    options = commands.add_parser("chip", help="data sheets, and export and import of memories")
     options.set_defaults(function=run_sheet)
     add_network_options(options, keep=False)
     add = options.add_argument
@@ -44,6 +44,7 @@ def add_command(commands: Any) -> None:
     read.add_argument(
         "--json", action="store_true", default=argparse.SUPPRESS, help="print one JSON object"
     )
+    mac.add_action(actions)
 
 
 def add_network_options(options: argparse.ArgumentParser, keep: bool) -> None:

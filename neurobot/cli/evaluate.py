@@ -20,7 +20,7 @@ from neurobot.cli.options import (
 )
 from neurobot.cli.terminal import print_json, progress_bar, wide_console
 from neurobot.compiled import cores
-from neurobot.controllers import CONTROLLERS, named_sensor
+from neurobot.controllers import COMPARED, named_sensor
 from neurobot.cost import COST_TABLES
 from neurobot.metrics import OPERATIONS, Row, tabulate
 from neurobot.quantities import percent, prefixed
@@ -39,7 +39,7 @@ def add_command(commands: Any) -> None:
         "controllers",
         nargs="*",
         metavar="CONTROLLER",
-        help=f"{CONTROLLER_NAMES} (default: all of these)",
+        help=f"{CONTROLLER_NAMES} (default: all that are named here)",
     )
     add = options.add_argument
     add("--env", default=ENVS[0], metavar="ID", help=f"{ENV_NAMES} (default: the first)")
@@ -61,8 +61,8 @@ def add_command(commands: Any) -> None:
 
 
 def usable(sensor: str | None) -> list[str]:
-    """Name our controllers that can do with a sensor; all of them where none is asked for."""
-    return [name for name in CONTROLLERS if not sensor or named_sensor(name) in (None, sensor)]
+    """Name those of `COMPARED` that can do with a sensor; all of them where none is asked for."""
+    return [name for name in COMPARED if not sensor or named_sensor(name) in (None, sensor)]
 
 
 def run(args: argparse.Namespace) -> None:

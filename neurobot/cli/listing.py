@@ -13,7 +13,12 @@ from neurobot.controllers.program_files import PROGRAMS, find_programs
 from neurobot.cost import COST_TABLES
 from neurobot.envs.scenarios import SCENARIOS
 from neurobot.envs.world import ROBOTS
+from neurobot.events import Events, MacEvents
+from neurobot.mac import MacArray
 from neurobot.poppins import Chip
+
+CHIPS: dict[str, Any] = {Events.chip: Chip, MacEvents.chip: MacArray}
+WHAT = {Events.chip: "two populations of neurons", MacEvents.chip: "multiply-accumulate units"}
 
 
 def add_command(commands: Any) -> None:
@@ -25,7 +30,7 @@ def add_command(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Run `neurobot list`."""
-    chip = {field.name: field.default for field in fields(Chip)}
+    chips = {name: defaults(kind) for name, kind in CHIPS.items()}
     programs = {
         name: f"poppins?program={name}: to {' and to '.join(tasks(name))}" for name in PROGRAMS
     }
@@ -38,7 +43,7 @@ def run(args: argparse.Namespace) -> None:
                 ("scenario", summaries(SCENARIOS)),
                 ("robot", {name: robot._asdict() for name, robot in ROBOTS.items()}),
                 ("cost table", tables()),
-                ("chip", {"poppins": chip}),
+                ("chip", chips),
             )
             for name, what in known.items()
         ]
@@ -55,8 +60,9 @@ def run(args: argparse.Namespace) -> None:
         },
         "Cost tables": tables(),
         "Chips": {
-            "poppins": "two populations; assumed: "
-            + ", ".join(f"{name} {value}" for name, value in chip.items())
+            name: f"{WHAT[name]}; assumed: "
+            + ", ".join(f"{field} {value}" for field, value in sizes.items())
+            for name, sizes in chips.items()
         },
     }
     for title, known in sections.items():
@@ -64,6 +70,11 @@ def run(args: argparse.Namespace) -> None:
         for name, what in known.items():
             table.add_row(name, what)
         console.print(table)
+
+
+def defaults(kind: Any) -> dict[str, Any]:
+    """Return the default sizes of a chip."""
+    return {field.name: field.default for field in fields(kind)}
 
 
 def tables() -> dict[str, str]:

@@ -3,14 +3,14 @@
 import argparse
 from typing import Any
 
-from neurobot.controllers import CONTROLLERS
+from neurobot.controllers import COMPARED
 from neurobot.cost import COST_TABLES, DEFAULT_COST_TABLE
 from neurobot.envs.scenarios import SCENARIOS
 from neurobot.envs.world import ROBOTS
 from neurobot.loop import LATE, Timing
 from neurobot.suite import ENVS
 
-CONTROLLER_NAMES = f"{', '.join(CONTROLLERS)}, or package.module:Class"
+CONTROLLER_NAMES = f"{', '.join(COMPARED)}, others of `neurobot list`, or package.module:Class"
 SCENARIO_NAMES = f"{', '.join(SCENARIOS)}, or a world file"
 ENV_NAMES = " or ".join(ENVS)
 # Option of the command line -> keyword of the environment.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from neurobot.cli.terminal import make_table, print_json
+from neurobot.cli.terminal import make_table, print_json, wide_console
 from neurobot.controllers import read_options
 from neurobot.quantities import percent
 
@@ -206,7 +206,9 @@ def run(args: argparse.Namespace) -> None:
             model = job.train_float(full, kept, watch)
     rows = [row_of("full precision", model, job, kept)]
     if form.method != NONE:
-        what, made = f"{args.method}, {args.bits} bits", job.quantized(model, form, own)
+        plural = "s" if form.bits > 1 else ""
+        what = f"{args.method}, {form.bits} bit{plural}"
+        made = job.quantized(model, form, own)
         kept = folder / f"{form.method}-{form.bits}b.pt"
         with watching(what, own.epochs, not args.json) as watch:
             model = job.train_form(made, form, own, kept, watch)
@@ -228,7 +230,7 @@ def show(rows: list[dict[str, Any]], job: "Job") -> None:
         agrees = "-" if row["agreement"] is None else percent(row["agreement"])
         figures = (f"{100 * row[name]:.2f}" for name in ("validation", "test"))
         table.add_row(row["what"], *figures, agrees, row["file"])
-    console = Console(highlight=False)
+    console = wide_console()
     console.print(table)
     console.print(
         f"Images that are told right: {len(job.images.validation.labels):,} held out for choices, "

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import gymnasium as gym
 
-from neurobot.controllers import CONTROLLERS
+from neurobot.controllers import COMPARED
 from neurobot.controllers.mind import TICKS
 from neurobot.demo import captions, meddling
 from neurobot.demo.hand import NAME as HAND
@@ -65,7 +65,7 @@ class Player:
         self.record_error: OSError | None = None  # why a video ended before its end
         self.since_recorded_s = 0.0
         self.films: list[Path] = []  # videos that were finished
-        others = options.brains or tuple(CONTROLLERS)
+        others = options.brains or COMPARED
         self.brains = list(dict.fromkeys([session.job.controller, *others]))
         self.places = list(dict.fromkeys([session.job.scenario, *SCENARIOS]))
         self.brain = session.job.controller  # who drives when the hand does not

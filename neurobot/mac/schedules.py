@@ -1,14 +1,17 @@
 """What happens in the array during a convolution, in closed form: one function per schedule.
 
 A window's products go through the array step by step: rows, columns, then as many channels together
-as a lane holds. Output-stationary: a tile is rows of places by columns of output channels; weights
-are broadcast along rows, inputs along columns, sums stay in their PEs until they are done, and
-leave while the next tile runs. Weight-stationary: a tile is rows of steps by columns of output
-channels; its weights stay while all places stream by, and sums of all tiles but the last are set
-aside. Weights of a mid-rise grid run as their codes k: of integers 2 k - m, sums are 2 sum(k x) - m
-sum(x): each row of the array (or one more column of a weight-stationary one) sums its inputs, and
-an addition for each sum puts both together.
-Of 1-bit codes, sum(k x) is a count of ones: AND, then popcount.
+as a lane holds.
+
+Output-stationary: a tile is rows of places by columns of output channels; a weight goes to all PEs
+of its column, an input to all of its row; sums stay in their PEs until they are done, and leave
+while the next tile runs. Weight-stationary: a tile is rows of steps by columns of output channels;
+its weights stay while all places stream by, and sums of all tiles but the last are set aside.
+
+Weights of a mid-rise grid run as their codes k. Of integers 2 k - m, sums are 2 sum(k x) -
+m sum(x): each row of the array (or one more column of a weight-stationary one) sums its inputs, and
+an addition for each sum puts both together. Of 1-bit codes, sum(k x) is a count of ones: AND, then
+popcount.
 """
 
 from collections import Counter

@@ -85,18 +85,16 @@ class Conv(Layer):
         return np.asarray(integer_of(self.weights, self.weight_bits, self.odd), np.int32)
 
     def signal(self, *given: Signal) -> Signal:
-        """Return the map of sums; refuse where a sum of magnitudes does not fit int32."""
+        """Return the map of sums; refuse where any part of one may not fit int32."""
         (source,) = given
         out, _, _, part = self.weights.shape
         self._count("weights", part * self.groups, source.shape)
         shape = windows(self.name, source.shape, self.kernel, self.stride, self.padding, out)
         if self.real:
             return Signal(shape)
-        magnitude = int(np.abs(self.integers.astype(np.int64)).sum(axis=(1, 2, 3)).max())
-        ranged(self.name, shape, 0, magnitude * source.largest)
         positive = np.maximum(self.integers, 0).sum(axis=(1, 2, 3), dtype=np.int64).tolist()
         negative = np.minimum(self.integers, 0).sum(axis=(1, 2, 3), dtype=np.int64).tolist()
-        # Zeros may surround the map, whatever its own range.
+        # With 0 in the range, as around the map, no part of a sum leaves what the whole keeps to.
         low, high = min(source.lowest, 0), max(source.highest, 0)
         sums = list(zip(positive, negative, strict=True))
         lowest = min(up * low + down * high for up, down in sums)

@@ -93,13 +93,11 @@ class Scores(Layer):
 
 
 def scaled(layer: Requant | Scores, source: Signal) -> Signal:
-    """Return the map of x multiplier + bias, which must fit int64."""
+    """Return the map of x multiplier + bias, which must fit int64; their product always does."""
     name = layer.name
     for what in ("multiplier", "bias"):
         layer._count(what, len(getattr(layer, what)), source.shape)
     pairs = list(zip(layer.multiplier.tolist(), layer.bias.tolist(), strict=True))
-    most = max(source.largest * abs(factor) + abs(bias) for factor, bias in pairs)
-    ranged(name, source.shape, 0, most, INT64)
     ends = [x * factor + bias for factor, bias in pairs for x in (source.lowest, source.highest)]
     return ranged(name, source.shape, min(ends), max(ends), INT64)
 

@@ -28,11 +28,6 @@ class Signal:
         """How many values the map has."""
         return math.prod(self.shape)
 
-    @property
-    def largest(self) -> int:
-        """Greatest magnitude of an integer."""
-        return max(abs(self.lowest), abs(self.highest))
-
 
 def integer_of(code: Any, bits: int, odd: bool) -> Any:
     """Return what integer a code k of so many bits stands for: k, or 2 k - (2^bits - 1) if odd.

@@ -1,33 +1,16 @@
 """What trained and exported networks say to the images of a split."""
 
-from collections.abc import Iterable
-
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from neurobot.qnet import Network, forward
 from neurobot.quantize.datasets import Split, in_order
-from neurobot.quantize.examples import as_floats
-from neurobot.quantize.watching import evaluating
+from neurobot.quantize.outputs import outputs_of
 
 Classes = NDArray[np.int64]
 
 AT_ONCE = 500  # images
-
-
-@torch.inference_mode()
-def outputs_of(model: nn.Module, batches: Iterable[Tensor]) -> Tensor:
-    """Return a model's outputs in evaluation mode for batches of inputs, on the CPU."""
-    place = next(model.parameters()).device
-    with evaluating(model):
-        return torch.cat([model(inputs.to(place)).cpu() for inputs in batches])
-
-
-def predict(model: nn.Module, inputs: Tensor, batch: int = AT_ONCE) -> Tensor:
-    """Return a model's outputs for inputs (N, ...), bytes (read as code / 255) or floats."""
-    return outputs_of(model, (as_floats(part) for part in torch.split(inputs, batch)))
 
 
 def answers(model: nn.Module, split: Split) -> Classes:

@@ -8,20 +8,19 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
-
-from neurobot import __version__
 
 VERSION = 1
 PARTS = ("identity", "model", "optimizer", "step", "steps", "sums", "rng", "history")
 
 
 def versions() -> dict[str, str]:
-    """Name what a checkpoint is made with."""
+    """Name what a training is made with."""
     return {
-        "neurobot": __version__,
-        "torch": torch.__version__,
         "python": platform.python_version(),
+        "numpy": np.__version__,
+        "torch": str(torch.__version__),
     }
 
 

@@ -76,6 +76,16 @@ class Comparison:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A model, its copy in float64, and the network that was made of it."""
+
+    model: nn.Module
+    exact: nn.Module
+    runner: Runner
+    sites: list[Site]
+
+
 def compare(model: nn.Module, network: Network, images: NDArray[np.uint8]) -> Comparison:
     """Run both on images (N, rows, columns, channels) and compare all codes and the scores.
 
@@ -90,14 +100,11 @@ def compare(model: nn.Module, network: Network, images: NDArray[np.uint8]) -> Co
     walk(model, emitter)
     if missing := [site.map for site in emitter.sites if site.map not in network.signals]:
         raise ValueError(f"network: no map {missing[0]!r} found; allowed: one of this very model")
-    exact = in_float64(model)
-    runner = Runner(network)
+    pair = Pair(model, in_float64(model), Runner(network), emitter.sites)
     values = sum(network.signals[site.map].values for site in emitter.sites)
     size = max(1, CHUNK_VALUES // values)
-    total = Comparison()
-    for start in range(0, len(images), size):
-        total += compare_chunk(model, exact, runner, emitter.sites, images[start : start + size])
-    return total
+    parts = (images[start : start + size] for start in range(0, len(images), size))
+    return sum((compare_chunk(pair, part) for part in parts), Comparison())
 
 
 def in_float64(model: nn.Module) -> nn.Module:
@@ -111,26 +118,14 @@ def in_float64(model: nn.Module) -> nn.Module:
     return exact
 
 
-def compare_chunk(
-    model: nn.Module,
-    exact: nn.Module,
-    runner: Runner,
-    sites: list[Site],
-    images: NDArray[np.uint8],
-) -> Comparison:
+def compare_chunk(pair: Pair, images: NDArray[np.uint8]) -> Comparison:
     """Run both on some images."""
-    maps, sums, scores = run(runner, sites, images)
-    inputs = torch.from_numpy(images.transpose(0, 3, 1, 2).copy())
-    apart = Judge(maps, sums, runner.network)
-    ties = Judge(maps, sums, runner.network)
-    weight = next(model.parameters())
-    device, dtype = weight.device, weight.dtype
-    with torch.no_grad():
-        with judged(model, sites, apart.count):
-            logits = model(inputs.to(device, dtype) / 255)
-        with judged(exact, sites, ties.force):
-            forced = exact(inputs.to(device, torch.float64) / 255)
-    best, best_forced = (y.flatten(1).argmax(1).cpu().numpy() for y in (logits, forced))
+    maps, sums, scores = run(pair.runner, pair.sites, images)
+    apart, ties = (Judge(maps, sums, pair.runner.network) for _ in range(2))
+    with judged(pair.model, pair.sites, apart.count):
+        best = best_of(pair.model, images)
+    with judged(pair.exact, pair.sites, ties.force):
+        best_forced = best_of(pair.exact, images)
     return Comparison(
         len(images),
         apart.codes,
@@ -142,6 +137,15 @@ def compare_chunk(
         int((best != scores.argmax(1)).sum()),
         int((best_forced != scores.argmax(1)).sum()),
     )
+
+
+@torch.no_grad()
+def best_of(model: nn.Module, images: NDArray[np.uint8]) -> NDArray[Any]:
+    """Return which output of a model is highest, (N,), in the precision of its weights."""
+    weight = next(model.parameters())
+    inputs = torch.from_numpy(images.transpose(0, 3, 1, 2).copy())
+    outputs = model(inputs.to(weight.device, weight.dtype) / 255)
+    return np.asarray(outputs.flatten(1).argmax(1).cpu())
 
 
 def run(

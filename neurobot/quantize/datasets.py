@@ -113,7 +113,8 @@ def in_memory(
     classes: Classes,
     training: tuple[Images, Labels],
     test: ArraySplit,
-    augment: Augment,
+    *,
+    augment: Augment = unchanged,
 ) -> Dataset:
     """Split arrays of training images, of which the last HELD_OUT of a permutation are kept."""
     images, labels = training
@@ -132,7 +133,7 @@ def idx_set(title: str, classes: Classes, folder: Path) -> Dataset:
     """Read an MNIST-like set."""
     count = len(classes)
     test = ArraySplit(*read_idx_pair(folder, "t10k", count))
-    return in_memory(title, classes, read_idx_pair(folder, "train", count), test, unchanged)
+    return in_memory(title, classes, read_idx_pair(folder, "train", count), test)
 
 
 def mnist(folder: Path, cache: Path | None) -> Dataset:
@@ -161,7 +162,7 @@ def cifar10(folder: Path, cache: Path | None) -> Dataset:
     training = images[:CIFAR_TRAIN], labels[:CIFAR_TRAIN]
     shuffled = CIFAR_TRAIN + np.random.default_rng(SPLIT_SEED).permutation(CIFAR_TEST)
     test = ArraySplit(images[shuffled], labels[shuffled])
-    return in_memory(title, THINGS, training, test, crop_and_flip)
+    return in_memory(title, THINGS, training, test, augment=crop_and_flip)
 
 
 def image_folder(folder: Path, cache: Path | None, side: int = 224) -> Dataset:

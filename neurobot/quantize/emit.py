@@ -37,7 +37,6 @@ class Site:
 
     module: str  # that owns the quantizer
     map: str
-    flat: bool
 
 
 def numbers(tensor: Tensor | None, count: int) -> Floats:
@@ -123,7 +122,7 @@ class Emitter:
             key = ("channels", maps, value.index.tobytes())
             maps = (self.once(key, partial(self.put, layer)),)
         if rounding is not None:
-            self.sites.append(Site(name, maps[0], value.flat))
+            self.sites.append(Site(name, maps[0]))
         return maps[0]
 
     def convolve(self, name: str, module: nn.Conv2d, value: Value, padding: Pair) -> Value:

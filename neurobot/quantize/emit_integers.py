@@ -7,7 +7,7 @@ from neurobot import qnet
 from neurobot.qnet import INPUT
 from neurobot.quantize.base import Pixels, Rounding
 from neurobot.quantize.emit import WHITE, Emitter, Kernel, numbers
-from neurobot.quantize.fixed_point import code_factors, code_limits, fixed_point
+from neurobot.quantize.fixed_point import code_factors, fixed_point
 from neurobot.quantize.pending import Leaf, Value
 
 
@@ -29,8 +29,7 @@ class Integers(Emitter):
 
         def write() -> str:
             where = self.free(f"{name}.input")
-            low, high = code_limits(where, leaf, step, rounding)
-            factors = code_factors(where, leaf, step, rounding, low, high)
+            factors, low, high = code_factors(where, leaf, step, grid)
             return self.put(
                 qnet.Requant(
                     where,

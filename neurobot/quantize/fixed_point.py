@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from neurobot.quantize.base import Rounding
+from neurobot.quantize.grids import Grid
 from neurobot.quantize.pending import Floats, Leaf
 
 MULTIPLIER_BITS = 31  # of a magnitude
@@ -50,25 +50,25 @@ def fixed_point(name: str, scale: Floats, bias: Floats) -> FixedPoint:
     return FixedPoint(multiplier.astype(np.int32), offset.astype(np.int64), wanted)
 
 
-def code_factors(
-    name: str, leaf: Leaf, step: float, rounding: Rounding, low: int, high: int
-) -> FixedPoint:
-    """Return what makes codes low..high of a leaf's integers: floor(x scale + bias), then limits.
+def code_factors(name: str, leaf: Leaf, step: float, grid: Grid) -> tuple[FixedPoint, int, int]:
+    """Return what makes codes of a leaf's integers, and the lowest and the highest code.
 
-    A tie goes up; but of two codes it goes to the even one, as in training.
+    The code is floor(x scale + bias), then limited. A tie goes up; but of two codes it goes to the
+    even one, as in training.
     """
-    bias = leaf.bias / step + (rounding.grid.offset + 0.5)
+    low, high = code_limits(name, leaf, step, grid)
+    bias = leaf.bias / step + (grid.offset + 0.5)
     factors = fixed_point(name, leaf.scale / step, bias)
-    down = high - low == 1 and low % 2 == 0
-    return replace(factors, bias=factors.bias - 1) if down else factors
+    if high - low == 1 and low % 2 == 0:
+        factors = replace(factors, bias=factors.bias - 1)
+    return factors, low, high
 
 
-def code_limits(name: str, leaf: Leaf, step: float, rounding: Rounding) -> tuple[int, int]:
+def code_limits(name: str, leaf: Leaf, step: float, grid: Grid) -> tuple[int, int]:
     """Return the lowest and the highest code that a leaf's limits allow on a grid.
 
     Refuses limits that differ among the channels by more than the grid shows.
     """
-    grid = rounding.grid
     codes = [
         np.clip(np.rint(end / step + grid.offset), grid.low, grid.high)
         for end in (leaf.low, leaf.high)

@@ -69,18 +69,17 @@ def reproducible(settings: Settings) -> Iterator[None]:
 
     On a GPU it only does so where it has an algorithm for that.
     """
-    before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    relaxed = torch.is_deterministic_algorithms_warn_only_enabled()
+    before, strictness = torch.get_num_threads(), torch.get_deterministic_debug_mode()
     own: Any = torch.utils.deterministic
     filled = own.fill_uninitialized_memory
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS asks for it
     torch.set_num_threads(settings.threads)
-    torch.use_deterministic_algorithms(True, warn_only=settings.device != "cpu")
+    torch.set_deterministic_debug_mode("error" if settings.device == "cpu" else "warn")
     own.fill_uninitialized_memory = False  # it only makes reading of it fail, and takes time
     try:
         with torch.random.fork_rng():
             yield
     finally:
-        torch.set_num_threads(before[0])
-        torch.use_deterministic_algorithms(before[1], warn_only=relaxed)
+        torch.set_num_threads(before)
+        torch.set_deterministic_debug_mode(strictness)
         own.fill_uninitialized_memory = filled

@@ -12,11 +12,11 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from neurobot.quantize.answers import predict as predict
 from neurobot.quantize.checkpoints import save_checkpoint
 from neurobot.quantize.convert import set_progress
 from neurobot.quantize.course import CLASSES, Goal, Loss, Row, Score, cross_entropy, is_right, start
 from neurobot.quantize.examples import Examples, Targets, Tensors, checksum
+from neurobot.quantize.outputs import predict as predict
 from neurobot.quantize.settings import Settings as Settings
 from neurobot.quantize.settings import reproducible
 from neurobot.quantize.watching import quantizers

@@ -1,0 +1,361 @@
+"""`neurobot train` and the tables of the quantizers, on image sets that the tests write."""
+
+import gzip
+import importlib.util
+import json
+import math
+import struct
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="training needs PyTorch, extra 'train'")
+
+from scipy import stats  # noqa: E402
+
+from neurobot.cli import main  # noqa: E402
+from neurobot.qnet import load  # noqa: E402
+from neurobot.quantize import datasets  # noqa: E402
+from neurobot.quantize.checkpoints import load_checkpoint, save_checkpoint  # noqa: E402
+from neurobot.quantize.jobs import Form, Job  # noqa: E402
+
+HELD_OUT = 40
+SCRIPT = Path(__file__).parent.parent / "scripts" / "table_quantizers.py"
+
+
+def write_idx(path: Path, values: Any) -> None:
+    header = struct.pack(f">HBB{values.ndim}I", 0, 8, values.ndim, *values.shape)
+    path.write_bytes(gzip.compress(header + values.astype(np.uint8).tobytes(), 1))
+
+
+def blobs(count: int, seed: int) -> tuple[Any, Any]:
+    """Images of noise with one bright patch; the label says where."""
+    rng = np.random.default_rng(seed)
+    images, labels = rng.integers(0, 100, (count, 28, 28)), rng.integers(0, 10, count)
+    for image, label in zip(images, labels, strict=True):
+        row, column = divmod(int(label), 5)
+        image[2 + 14 * row : 12 + 14 * row, 1 + 5 * column : 7 + 5 * column] += 150
+    return images, labels
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("sets")
+    for number, name in enumerate(("mnist", "fashion_mnist")):
+        (path / name).mkdir()
+        for prefix, count in (("train", 240), ("t10k", 50)):
+            images, labels = blobs(count, 10 * number + count)
+            write_idx(path / name / f"{prefix}-images-idx3-ubyte.gz", images)
+            write_idx(path / name / f"{prefix}-labels-idx1-ubyte.gz", labels)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def few_held_out(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    split = datasets.split_numbers
+    monkeypatch.setattr(datasets, "HELD_OUT", HELD_OUT)
+    monkeypatch.setattr(datasets, "split_numbers", lambda count: split(count, HELD_OUT))
+    monkeypatch.setenv("NEUROBOT_DATA", str(folder))
+    monkeypatch.setenv("COLUMNS", "200")
+
+
+def command(out: Path, *more: str, network: str = "small_cnn", dataset: str = "mnist") -> list[str]:
+    fixed = ["--dataset", dataset, "--out", str(out), "--float-epochs", "3", "--batch", "10"]
+    return ["train", network, *fixed, *more]
+
+
+def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert main(list(arguments)) == 2
+    sentence = capsys.readouterr().err
+    assert sentence.count("\n") == 1, "a refusal is one line"
+    return sentence
+
+
+def test_a_network_is_trained_quantized_and_exported(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, path = tmp_path / "run", tmp_path / "net.npz"
+    words = command(out, "--method", "lglsq?sharpness=3", "--bits", "3", "--layer-bits",
+                    "features.3=5", "--epochs", "1", "--export", str(path), "--json")  # fmt: skip
+    assert main(words) == 0
+    first = capsys.readouterr().out
+    found = json.loads(first)
+    full, quantized, exported = found["rows"]
+    assert [found["command"], found["network"], found["dataset"]] == ["train", "small_cnn", "mnist"]
+    assert [row["what"] for row in found["rows"]] == [
+        "full precision", "lglsq?sharpness=3, 3 bits", "exported"
+    ]  # fmt: skip
+    assert full["test"] > 0.9
+    assert quantized["test"] > 0.9
+    assert exported["agreement"] == 1.0
+    assert (exported["test"], exported["validation"]) == (
+        quantized["test"], quantized["validation"]
+    )  # fmt: skip
+    network = load(path)
+    bits = {layer.name: layer.weight_bits for layer in network.layers if hasattr(layer, "odd")
+            and hasattr(layer, "weight_bits")}  # fmt: skip
+    assert sorted(bits.values()) == [3, 3, 5, 8, 8]
+    identity = load_checkpoint(Path(quantized["file"]))["identity"]
+    assert identity["options"] == {"sharpness": 3}
+    assert identity["layer_bits"] == {"features.3": 5}
+    written = {file: file.read_bytes() for file in out.iterdir()}
+    assert sorted(file.name for file in written) == ["float.pt", "lglsq-3b.pt"]
+    # The same command again only reads, and says the same.
+    assert main(words) == 0
+    assert capsys.readouterr().out == first
+    assert {file: file.read_bytes() for file in out.iterdir()} == written
+
+
+def test_a_table_is_printed_and_every_epoch_has_a_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "net.npz"
+    words = command(tmp_path / "run", "--method", "none", "--epochs", "2", "--export", str(path))
+    assert main(words) == 0
+    captured = capsys.readouterr()
+    assert "small_cnn, MNIST" in captured.out
+    assert "float.pt" in captured.out
+    assert "uniq" not in captured.out
+    lines = captured.err.splitlines()
+    assert [line.rpartition("  ")[2] for line in lines] == ["epoch 1 of 2", "epoch 2 of 2"]
+    assert load(path).input_shape == (28, 28, 1)
+
+
+def test_a_quantized_training_starts_from_the_checkpoint_that_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(command(tmp_path / "a", "--method", "none", "--epochs", "2", "--json")) == 0
+    start = str(tmp_path / "a" / "float.pt")
+    more = ("--from", start, "--method", "uniq", "--bits", "1", "--epochs", "1", "--json")
+    assert main(command(tmp_path / "b", *more)) == 0
+    assert [file.name for file in (tmp_path / "b").iterdir()] == ["uniq-1b.pt"]
+    one, two = (json.loads(line)["rows"] for line in capsys.readouterr().out.splitlines())
+    assert one[0] == two[0]
+    identity = load_checkpoint(tmp_path / "b" / "uniq-1b.pt")["identity"]
+    assert identity["weight_decay"] == 0.0
+    assert identity["warmup"] == pytest.approx(5 / 120)
+    assert identity["warmup_lr"] == 0.001
+
+
+def test_checkpoints_to_start_from_are_of_full_precision_of_this_network_and_ended(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+    assert main(command(out, "--epochs", "1", "--json")) == 0
+    capsys.readouterr()
+
+    def asked(path: Path) -> str:
+        return refusal(capsys, *command(tmp_path / "b", "--from", str(path)))
+
+    sentence = "network 'small_cnn', quantized by 'lsq' found; 'small_cnn' in full precision"
+    assert sentence in asked(out / "lsq-4b.pt")
+    parts = load_checkpoint(out / "float.pt")
+    save_checkpoint(tmp_path / "half.pt", {**parts, "step": 7})
+    assert "half.pt: a training that has done 7 of 60 steps found" in asked(tmp_path / "half.pt")
+    (tmp_path / "text.pt").write_text("no checkpoint")
+    assert "text.pt: no checkpoint of a training" in asked(tmp_path / "text.pt")
+    assert "absent.pt" in asked(tmp_path / "absent.pt")
+
+
+def test_another_training_in_the_same_folder_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(command(tmp_path, "--epochs", "1", "--json")) == 0
+    capsys.readouterr()
+    other = refusal(capsys, *command(tmp_path, "--epochs", "1", "--lr", "0.5"))
+    assert "lsq-4b.pt: a training with lr=0.01 is kept there, lr=0.5 is asked for" in other
+    other = refusal(capsys, *command(tmp_path, "--epochs", "1", "--seed", "3"))
+    assert "float.pt: a training with" in other
+
+
+REFUSED = {
+    "network 'alexnet' is not known": {"network": "alexnet"},
+    "data set 'imagenet' is not known": {"dataset": "imagenet"},
+    "resnet20 reads images of 32x32x3 values, those of mnist have 28x28x1": {"network": "resnet20"},
+    "method 'pact'; the methods are": ("--method", "pact"),
+    "--method 'lsq?x': options found that are not KEY=VALUE": ("--method", "lsq?x"),
+    "lglsq: step_rule 'magic'; allowed are lsq, sim": ("--method", "lglsq?step_rule=magic"),
+    "unexpected keyword argument 'sharp'": ("--method", "lglsq?sharp=2"),
+    "features.3: 9 bits": ("--bits", "9"),
+    "features.3: 0 bits": ("--bits", "0"),
+    "features.0: 12 bits": ("--edge-bits", "12"),
+    "--edge-bits: 'few' bits found; 1 to 8 or none": ("--edge-bits", "few"),
+    "--layer-bits: 'fc' found, LAYER=N needed": ("--layer-bits", "fc"),
+    "layer9": ("--layer-bits", "layer9=4"),
+    "epochs=0 must be 1 or more": ("--epochs", "0"),
+    "lr=-1.0 must be a number above 0": ("--lr", "-1"),
+    "1 bit by uniq with weight_decay=0.0005 found; UniQ allows only 0": (
+        "--method", "uniq", "--bits", "1", "--weight-decay", "5e-4"
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("sentence", REFUSED)
+def test_what_cannot_be_trained_is_refused_before_anything_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], sentence: str
+) -> None:
+    wrong = REFUSED[sentence]
+    more, other = ((), wrong) if isinstance(wrong, dict) else (wrong, {})
+    assert sentence in refusal(capsys, *command(tmp_path / "run", *more, **other))
+    assert not (tmp_path / "run").exists()
+
+
+def test_full_precision_edges_cannot_become_integers_and_that_is_said_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    export = ("--edge-bits", "none", "--export", str(tmp_path / "net.npz"))
+    assert "features.0" in refusal(capsys, *command(tmp_path / "run", *export))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_missing_gpu_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    found = refusal(capsys, *command(tmp_path / "run", "--device", "cuda"))
+    assert "device 'cuda': PyTorch finds no GPU here" in found
+
+
+def test_ctrl_c_says_what_is_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Job, "train_form", interrupted)
+    assert main(command(tmp_path / "run", "--json")) == 130
+    sentence = capsys.readouterr().err
+    assert f"what is done stays in {tmp_path / 'run'}; the same command goes on" in sentence
+    assert [file.name for file in (tmp_path / "run").iterdir()] == ["float.pt"]
+
+
+WITHOUT_TORCH = """
+import sys
+sys.modules["torch"] = None
+from neurobot.cli import main
+for words in (["--help"], ["train", "--help"]):
+    try:
+        main(words)
+    except SystemExit as end:
+        assert end.code == 0
+sys.exit(main(["train", "small_cnn", "--dataset", "mnist", "--out", "x"]))
+"""
+
+
+def test_without_pytorch_there_is_help_and_one_sentence() -> None:
+    found = subprocess.run(
+        [sys.executable, "-c", WITHOUT_TORCH], capture_output=True, text=True, check=False
+    )
+    assert found.returncode == 2
+    assert "train a network, in full precision and quantized" in found.stdout
+    assert "--edge-bits" in found.stdout
+    assert "pip install 'neurobot[train]'" in found.stderr
+    assert found.stderr.count("\n") == 1
+
+
+def test_the_papers_binary_rules_are_edges_without_bits(folder: Path) -> None:
+    job = Job("small_cnn", "mnist", datasets.load_dataset("mnist"))
+    settings = Form("uniq", 1).settings(TABLES.TUNED)
+    made = job.quantized(job.fresh(0), Form("uniq", 1, edge_bits=None), settings)
+    found = {name: module.weight_quantizer for name, module in made.named_modules()
+             if hasattr(module, "weight_quantizer")}  # fmt: skip
+    assert [own and own.grid.bits for own in found.values()] == [None, 1, 1, 1, None]
+
+
+# The tables
+
+
+def load_script() -> Any:
+    spec = importlib.util.spec_from_file_location("table_quantizers", SCRIPT)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+TABLES = load_script()
+
+
+def make_table(monkeypatch: pytest.MonkeyPatch, *words: str) -> None:
+    monkeypatch.setattr(sys, "argv", [str(SCRIPT), *words])
+    TABLES.main()
+
+
+def test_a_table_is_made_once_and_goes_on_where_it_was_cut_off(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "runs.jsonl"
+    words = ("lglsq", "--seeds", "2", "--out", str(out), "--only", "lsq, 3", "+ ASR, 3")
+    make_table(monkeypatch, *words)
+    first = capsys.readouterr()
+    lines = [json.loads(line) for line in out.read_text().splitlines()]
+    assert len(lines) == 2 * 3  # two seeds: full precision and two rows
+    assert len(first.err.splitlines()) == 6
+    rows = [line for line in first.out.splitlines() if line.startswith("|")]
+    assert rows[0].startswith("| small_cnn, Fashion-MNIST |")
+    assert [row.split("|")[1].strip() for row in rows[2:]] == [
+        "full precision", "lsq, 3 bits", "+ ASR, 3 bits"
+    ]  # fmt: skip
+    by_method = {line["key"]["method"]: line["key"] for line in lines}
+    assert by_method["none"]["tuned"] is None
+    assert by_method["lsq"]["full"] == by_method["none"]["full"]
+    assert by_method["lsq"]["tuned"] == by_method["lglsq"]["tuned"]
+    # Nothing is done twice; a torn line is done again, to the same figures.
+    make_table(monkeypatch, *words)
+    again = capsys.readouterr()
+    assert (again.out, again.err) == (first.out, "")
+    whole = out.read_bytes()
+    out.write_bytes(whole[:-30])
+    make_table(monkeypatch, *words)
+    again = capsys.readouterr()
+    assert again.out == first.out
+    assert len(again.err.splitlines()) == 1
+    assert len(out.read_bytes().splitlines()) == 6
+    # Another table has a run in common.
+    make_table(monkeypatch, "fashion", "--seeds", "2", "--out", str(out), "--only", "lsq, 3")
+    assert capsys.readouterr().err == ""
+
+
+def test_one_bit_has_no_decay_but_where_it_is_the_question() -> None:
+    table = TABLES.TABLES["uniq1"]
+    runs = [TABLES.run_of(table, "mnist", row, 0) for row in table.rows]
+    assert [run.tuned.weight_decay for run in runs] == [0.0, 5e-4, 0.0, 5e-4]
+    assert [run.form.options.get("init_factor", 1) for run in runs] == [1, 1, 8, 8]
+    assert {run.tuned.warmup for run in runs} == {5 / 120}
+    for row in (*TABLES.TABLES["mnist"].rows, *TABLES.TABLES["cifar10"].rows):
+        run = TABLES.run_of(TABLES.TABLES["mnist"], "mnist", row, 0)
+        assert (run.tuned.weight_decay == 0) == (row.form.bits == 1)
+
+
+def test_tables_have_the_rows_that_were_asked_for() -> None:
+    bits = [(row.form.method, row.form.bits) for row in TABLES.TABLES["mnist"].rows]
+    asked = [(m, b) for b in (8, 4, 3, 2) for m in ("lsq", "lglsq", "uniq")]
+    assert bits == [("none", 4), *asked, ("uniq", 1), ("uniq", 1)]
+    assert TABLES.TABLES["fashion"].rows == TABLES.TABLES["mnist"].rows
+    names = [row.name for row in TABLES.TABLES["lglsq"].rows]
+    assert len(names) == len(set(names)) == 2 * (1 + len(TABLES.ABLATION))
+    for row in TABLES.TABLES["lglsq"].rows:
+        assert row.rival in (None, f"lsq, {row.form.bits} bits")
+
+
+def test_intervals_are_students() -> None:
+    a, b = [0.91, 0.93, 0.94, 0.92, 0.90], [0.90, 0.93, 0.92, 0.91, 0.90]
+    low, high = stats.ttest_1samp(a, 0).confidence_interval(0.95)
+    assert TABLES.interval(a) == pytest.approx((high - low) / 2)
+    low, high = stats.ttest_rel(a, b).confidence_interval(0.95)
+    pairs = [x - y for x, y in zip(a, b, strict=True)]
+    assert TABLES.interval(pairs) == pytest.approx((high - low) / 2)
+    assert low < 0 < high
+    assert TABLES.difference(a, b).endswith(f"± {50 * (high - low):.2f}, not resolved")
+    assert TABLES.difference([x + 0.1 for x in a], b).startswith("+10.8")
+    assert "not resolved" not in TABLES.difference([x + 0.1 for x in a], b)
+    assert "not resolved" not in TABLES.difference([x - 0.1 for x in a], b)
+    assert TABLES.interval([0.5]) == math.inf
+    assert TABLES.difference([0.5], [0.4]) == "+10.00, not resolved"
+    assert TABLES.figure([0.5]) == "50.00"
