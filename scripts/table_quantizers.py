@@ -267,14 +267,14 @@ def arguments() -> argparse.Namespace:
         help="checkpoints of full precision (default: beside --out)")  # fmt: skip
     add("--data", metavar="DIR", help="folder of the image sets")
     add("--datasets", nargs="+", metavar="NAME", help="only these of the table's")
-    add("--only", nargs="+", metavar="TEXT", help="only rows whose names begin so")
+    add("--only", nargs="+", metavar="TEXT", default=[""], help="only rows with this in their names")
     return options.parse_args()
 
 
 def main() -> None:
     args = arguments()
     table = TABLES[args.table]
-    rows = [row for row in table.rows if row.name.startswith(tuple(args.only or ("",)))]
+    rows = [row for row in table.rows if any(text in row.name for text in args.only)]
     datasets = [name for name in table.datasets if name in (args.datasets or table.datasets)]
     args.out.parent.mkdir(parents=True, exist_ok=True)
     lines, seeds = read_lines(args.out), range(args.seeds)
