@@ -267,7 +267,7 @@ def arguments() -> argparse.Namespace:
         help="checkpoints of full precision (default: beside --out)")  # fmt: skip
     add("--data", metavar="DIR", help="folder of the image sets")
     add("--datasets", nargs="+", metavar="NAME", help="only these of the table's")
-    add("--only", nargs="+", metavar="TEXT", default=[""], help="only rows with this in their names")
+    add("--only", nargs="+", metavar="TEXT", default=[""], help="only rows with this in the name")
     return options.parse_args()
 
 

@@ -8,10 +8,10 @@ from torch import Tensor, nn
 
 from neurobot.controllers.steering import mirrored_choices
 from neurobot.imitate.drives import Array, Driver, Lessons
-from neurobot.quantize.answers import predict
 from neurobot.quantize.course import Goal
 from neurobot.quantize.datasets import Numbers
 from neurobot.quantize.examples import Targets, checksum
+from neurobot.quantize.outputs import predict
 
 TEMPERATURE_M = 0.25  # a choice worth so much less is to be e times less likely
 MOST_M = 8.0  # what is worse by more is not told apart
