@@ -416,6 +416,35 @@ def test_sums_of_codes_need_wider_registers_than_sums_of_their_integers() -> Non
         Processor(network, MacArray(accumulator_bits=19))
 
 
+def test_sums_on_their_way_need_registers_too() -> None:
+    """100 x 100 - 100 x 100 is 0 in the end."""
+    weights = np.array([100, -100]).reshape(1, 1, 1, 2)
+    network = chain(
+        scaled("codes", "input", 2, low=100, high=100),
+        Conv("sums", ("codes",), weights, 8),
+        SumPool("all", ("sums",)),
+        scores("all", 1),
+    )
+    sums = network.signals["sums"]
+    assert (sums.lowest, sums.highest) == (0, 0)
+    Processor(network, MacArray(accumulator_bits=15))
+    with pytest.raises(ValueError, match=r"^sums: sums of -10000\.\.10000 found"):
+        Processor(network, MacArray(accumulator_bits=14))
+
+
+def test_sums_that_are_scaled_twice_leave_twice() -> None:
+    network = chain(
+        SumPool("all", ("input",)),
+        scaled("codes", "all", 2),
+        scaled("others", "all", 2, shift=9),
+        Add("both", ("codes", "others")),
+        scores("both", 2),
+    )
+    processor = Processor(network, MacArray(requant_lanes=1))
+    assert_as_walked(processor, np.full((4, 4, 2), 99))
+    assert processor.layers[1].events.cycles == 4 + 32 + 2 * 2
+
+
 @pytest.mark.parametrize(
     ("option", "sentence"),
     [
