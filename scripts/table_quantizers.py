@@ -276,6 +276,10 @@ def main() -> None:
     table = TABLES[args.table]
     rows = [row for row in table.rows if any(text in row.name for text in args.only)]
     datasets = [name for name in table.datasets if name in (args.datasets or table.datasets)]
+    if args.seeds < 1 or args.jobs < 1 or not rows or not datasets:
+        sys.exit(
+            "--seeds and --jobs are 1 or more; --only and --datasets must leave a row and a set"
+        )
     args.out.parent.mkdir(parents=True, exist_ok=True)
     lines, seeds = read_lines(args.out), range(args.seeds)
     work = partial(do, folder=args.data, floats=args.floats or args.out.parent / "floats")

@@ -1,13 +1,16 @@
 """One call from a plain network to a quantized one, and what a training loop asks of it."""
 
 import copy
+from functools import partial
 from typing import Any
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
 
 from torch import nn  # noqa: E402
+from torch.nn.utils import prune  # noqa: E402
 
 from neurobot.quantize import (  # noqa: E402
     METHODS,
@@ -29,6 +32,7 @@ from neurobot.quantize import (  # noqa: E402
     quantizers,
     set_progress,
 )
+from neurobot.quantize.grids import signed  # noqa: E402
 
 Tensor = Any
 LSQ = make_method("lsq")
@@ -334,6 +338,22 @@ def test_groups_of_parameters() -> None:
         assert (id(p) in decayed, id(p) in free) == (is_weight, not is_weight), name
 
 
+def test_a_sum_is_penalized_for_both_of_its_inputs() -> None:
+    quantizer = Quantizer(make_method("lglsq", mde="loss"), signed(8), weights=False)
+    both = QuantAdd(quantizer).train()
+    a, b = images(seed=1), images(seed=2)
+    quantizer.calibrate(a)
+    set_progress(both, 1.0)
+    both(a, b)
+    both.zero_grad()
+    set_progress(both, 1.0)  # a step without its penalty leaves nothing behind
+    both(a, b)
+    alone = [((x - quantizer(x)) ** 2).mean().item() for x in (a, b)]
+    quantizer.error = None
+    both(a, b)
+    assert penalty(both).item() == pytest.approx(1e-3 * sum(alone), rel=1e-5)
+
+
 def test_penalties_are_summed_once() -> None:
     made = convert(net(), make_method("lglsq", mde="loss"), 3, images()).train()
     assert penalty(made).item() == 0
@@ -420,6 +440,37 @@ def test_wrong_requests_are_refused_in_the_name_of_the_layer(
     request: dict[str, Any] = {"bits": 4, "example": images()} | change
     with pytest.raises(ValueError, match=words):
         convert(net(), LSQ, request.pop("bits"), request.pop("example"), **request)
+
+
+@pytest.mark.parametrize(
+    ("model", "bits", "example", "words"),
+    [
+        (nn.Linear(4, 2), 0, torch.zeros(1, 4), "^bits: 0 bits"),
+        (nn.Linear(4, 2), 4, -torch.ones(1, 4), "^the model: its inputs are"),
+        (nn.Linear(4, 2), 4, torch.zeros(1, 4, dtype=torch.uint8), r"^example: torch\.uint8 found"),
+        (nn.Linear(4, 2), 4, np.zeros((1, 4)), "^example: float64 found"),
+        (nn.Linear(4, 2), 4, {}, "^example: dict found"),
+    ],
+)
+def test_a_model_that_is_one_layer_is_named_too(
+    model: nn.Module, bits: int, example: Any, words: str
+) -> None:
+    with pytest.raises(ValueError, match=words):
+        convert(model, LSQ, bits, example)
+
+
+def test_weights_that_are_computed_are_refused_by_name() -> None:
+    changes: list[Any] = [nn.utils.spectral_norm, partial(prune.identity, name="weight")]
+    for change in changes:
+        plain = net()
+        change(plain.twice)
+        with pytest.raises(ValueError, match=r"^twice: .* whose weight is computed"):
+            convert(plain, LSQ, 4, images())
+
+
+def test_the_name_of_a_method_is_no_method() -> None:
+    with pytest.raises(ValueError, match=r"^method: 'lsq' found"):
+        convert(net(), "lsq", 4, images())  # type: ignore[arg-type]
 
 
 def test_layers_that_are_not_used_or_broken_are_named() -> None:

@@ -380,6 +380,20 @@ def test_a_folder_of_images(tmp_path: Path) -> None:
     assert load_dataset("image_folder", tmp_path).test.take(np.array([0])).shape == (1, 224, 224, 3)
 
 
+def test_of_few_images_one_is_held_out_and_one_alone_is_refused(tmp_path: Path) -> None:
+    make_folder(tmp_path)
+    files = sorted((tmp_path / "train").rglob("*.png"))
+    for file in files[2:]:
+        file.unlink()
+    assert [len(split.labels) for split in parts(datasets.image_folder(tmp_path, None))][:2] == [
+        1,
+        1,
+    ]
+    files[0].unlink()
+    with pytest.raises(ValueError, match="train: 1 image found; allowed: 2 or more"):
+        datasets.image_folder(tmp_path, None)
+
+
 def test_bad_folders_of_images_are_named(tmp_path: Path) -> None:
     make_folder(tmp_path)
     (tmp_path / "val" / "dog" / "00.png").write_bytes(b"no picture")

@@ -365,7 +365,9 @@ def test_the_loss_form_pulls_weights_to_their_levels() -> None:
         ({"sharpness": -1.0}, "sharpness"),
         ({"sharpness": math.nan}, "sharpness"),
         ({"sharpness": None, "sharpness_end": 5.0}, "sharpness_end"),
-        ({"sharpness": "2"}, "lglsq"),
+        ({"sharpness": "2"}, "lglsq: sharpness '2'; allowed is 0 or more"),
+        ({"rate": None}, "rate None; allowed is 0 or more, below 1"),
+        ({"symmetric_weights": "no"}, "symmetric_weights 'no'; true or false"),
     ],
 )
 def test_wrong_switches_are_refused(settings: dict[str, Any], words: str) -> None:

@@ -113,7 +113,7 @@ def test_a_network_is_trained_quantized_and_exported(
 def test_a_table_is_printed_and_every_epoch_has_a_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path = tmp_path / "net.npz"
+    path = tmp_path / "new" / "folder" / "net.npz"
     words = command(tmp_path / "run", "--method", "none", "--epochs", "2", "--export", str(path))
     assert main(words) == 0
     captured = capsys.readouterr()
@@ -185,6 +185,15 @@ REFUSED = {
     "features.0: 12 bits": ("--edge-bits", "12"),
     "--edge-bits: 'few' bits found; 1 to 8 or none": ("--edge-bits", "few"),
     "--layer-bits: 'fc' found, LAYER=N needed": ("--layer-bits", "fc"),
+    "--layer-bits: 'fc' found more than once": ("--layer-bits", "fc=4", "fc=2"),
+    "the model: SmallCnn cannot be converted to 4 bits": ("--layer-bits", "=4"),
+    "--export: '' found; the name of a file is needed": ("--export", ""),
+    "--out: '' found; the name of a folder is needed": ("--out", ""),
+    "lglsq: sharpness 'two'; allowed is 0 or more": ("--method", "lglsq?sharpness=two"),
+    "lsq: symmetric_weights 'no'; true or false is": ("--method", "lsq?symmetric_weights=no"),
+    "grid: 1 bit, which holds no symmetric grid": (
+        "--method", "lsq?symmetric_weights=true", "--bits", "1"
+    ),
     "layer9": ("--layer-bits", "layer9=4"),
     "epochs=0 must be 1 or more": ("--epochs", "0"),
     "lr=-1.0 must be a number above 0": ("--lr", "-1"),
@@ -210,6 +219,20 @@ def test_full_precision_edges_cannot_become_integers_and_that_is_said_first(
     export = ("--edge-bits", "none", "--export", str(tmp_path / "net.npz"))
     assert "features.0" in refusal(capsys, *command(tmp_path / "run", *export))
     assert not list(tmp_path.iterdir())
+
+
+def test_places_that_cannot_be_written_are_refused_before_anything_is_trained(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "file"
+    file.write_text("mine")
+    for out in (file, file / "run"):
+        assert f"--out: {file} is no folder" in refusal(capsys, *command(out))
+    for target, words in ((file / "n.npz", f"{file} is no folder"), (tmp_path, "a file is needed")):
+        more = ("--export", str(target))
+        assert words in refusal(capsys, *command(tmp_path / "run", *more))
+    assert list(tmp_path.iterdir()) == [file]
+    assert file.read_text() == "mine"
 
 
 def test_a_missing_gpu_is_said(
@@ -291,7 +314,7 @@ def test_a_table_is_made_once_and_goes_on_where_it_was_cut_off(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "runs.jsonl"
-    words = ("lglsq", "--seeds", "2", "--out", str(out), "--only", "lsq, 3", "+ ASR, 3")
+    words = ("lglsq", "--seeds", "2", "--out", str(out), "--only", "lsq, 3", "tail), 3")
     make_table(monkeypatch, *words)
     first = capsys.readouterr()
     lines = [json.loads(line) for line in out.read_text().splitlines()]
@@ -300,7 +323,7 @@ def test_a_table_is_made_once_and_goes_on_where_it_was_cut_off(
     rows = [line for line in first.out.splitlines() if line.startswith("|")]
     assert rows[0].startswith("| small_cnn, Fashion-MNIST |")
     assert [row.split("|")[1].strip() for row in rows[2:]] == [
-        "full precision", "lsq, 3 bits", "+ ASR, 3 bits"
+        "full precision", "lsq, 3 bits", "lglsq (ssg-sum + ASR + MDE + tail), 3 bits"
     ]  # fmt: skip
     by_method = {line["key"]["method"]: line["key"] for line in lines}
     assert by_method["none"]["tuned"] is None
@@ -317,7 +340,7 @@ def test_a_table_is_made_once_and_goes_on_where_it_was_cut_off(
     assert again.out == first.out
     assert len(again.err.splitlines()) == 1
     assert len(out.read_bytes().splitlines()) == 6
-    # Another table has a run in common.
+    # Another table has these runs in common, under its own names.
     make_table(monkeypatch, "fashion", "--seeds", "2", "--out", str(out), "--only", "lsq, 3")
     assert capsys.readouterr().err == ""
 

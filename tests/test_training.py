@@ -311,7 +311,7 @@ def test_a_training_killed_for_real_resumes_to_the_same_bits(tmp_path: Path) -> 
         stdout=subprocess.PIPE,
     )
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while not kept.exists() and child.poll() is None and time.monotonic() < deadline:
             time.sleep(0.01)
     finally:
@@ -436,6 +436,9 @@ def test_another_training_is_refused_with_what_differs(kept: Path) -> None:
     others: dict[str, tuple[nn.Module, tuple[Tensor, Tensor], Settings]] = {
         "lr=0.1 is kept there, lr=0.2": (
             plain(), (images, labels), Settings(epochs=EPOCHS, batch=BATCH, lr=0.2, seed=5)
+        ),
+        "lr=0.1 is kept there, lr=0.3": (
+            plain(2), (images, labels), Settings(epochs=EPOCHS, batch=BATCH, lr=0.3, seed=5)
         ),
         "examples=": (plain(), (images, labels.flip(0)), QUICK),
         "first_weights=": (plain(2), (images, labels), QUICK),

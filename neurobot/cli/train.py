@@ -98,6 +98,8 @@ def read_form(args: argparse.Namespace) -> "Form":
         name, equals, text = part.partition("=")
         if not equals:
             raise ValueError(f"--layer-bits: {part!r} found, LAYER=N needed")
+        if name in layer_bits:
+            raise ValueError(f"--layer-bits: {name!r} found more than once")
         layer_bits[name] = read_bits(f"--layer-bits {name}", text)
     return Form(
         args.method.partition("?")[0],
@@ -175,6 +177,7 @@ def export_row(path: Path, model: "nn.Module", job: "Job", form: "Form") -> dict
     from neurobot.quantize.answers import answers, equal_share, network_answers
 
     network, splits = job.exported(model, form), (job.images.validation, job.images.test)
+    path.parent.mkdir(parents=True, exist_ok=True)
     save(network, path)
     found = [network_answers(network, split) for split in splits]
     right = [equal_share(f, split.labels) for f, split in zip(found, splits, strict=True)]
@@ -187,6 +190,19 @@ def export_row(path: Path, model: "nn.Module", job: "Job", form: "Form") -> dict
     }
 
 
+def check_place(option: str, text: str, *, folder: bool) -> Path:
+    """Refuse, before hours of training, a place where nothing can be written after them."""
+    path = Path(text)
+    if not text or (not folder and path.is_dir()):
+        raise ValueError(
+            f"{option}: {text!r} found; the name of a {'folder' if folder else 'file'} is needed"
+        )
+    for place in (path, *path.parents) if folder else path.parents:
+        if place.exists() and not place.is_dir():
+            raise ValueError(f"{option}: {place} is no folder; another place is needed")
+    return path
+
+
 def run(args: argparse.Namespace) -> None:
     """Run `neurobot train`."""
     from neurobot.quantize.datasets import load_dataset
@@ -194,10 +210,11 @@ def run(args: argparse.Namespace) -> None:
 
     form = read_form(args)
     full, own = read_settings(args, form)
+    folder = check_place("--out", args.out, folder=True)
+    target = None if args.export is None else check_place("--export", args.export, folder=False)
     job = Job(args.network, args.dataset, load_dataset(args.dataset, args.data))
     if form.method != NONE:
-        job.rehearse(form, own, exports=args.export is not None)
-    folder = Path(args.out)
+        job.rehearse(form, own, exports=target is not None)
     kept = Path(args.start) if args.start else folder / f"{FLOAT}.pt"
     if args.start:
         model = job.load_float(kept)
@@ -213,8 +230,8 @@ def run(args: argparse.Namespace) -> None:
         with watching(what, own.epochs, not args.json) as watch:
             model = job.train_form(made, form, own, kept, watch)
         rows.append(row_of(what, model, job, kept))
-    if args.export:
-        rows.append(export_row(Path(args.export), model, job, form))
+    if target:
+        rows.append(export_row(target, model, job, form))
     if args.json:
         print_json("train", args.seed, rows, network=args.network, dataset=args.dataset)
     else:

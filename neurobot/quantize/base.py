@@ -103,7 +103,7 @@ class Quantizer(Rounding):
         self.step = nn.Parameter(torch.ones(channels))
         self.register_buffer("initial", torch.ones(channels))
         self.register_buffer("batches", torch.zeros((), dtype=torch.int64))
-        self.error: Tensor | None = None
+        self.error: Tensor | None = None  # of all calls since the last penalty
 
     def forward(self, x: Tensor) -> Tensor:
         """Return x on the grid, with the gradients of the method."""
@@ -115,7 +115,8 @@ class Quantizer(Rounding):
         if not self.training:
             return y
         if self.method.penalty_weight(self.progress) > 0:
-            self.error = ((x - (y.detach() if self.weights else y)) ** 2).mean()
+            error = ((x - (y.detach() if self.weights else y)) ** 2).mean()
+            self.error = error if self.error is None else self.error + error
         return self.method.blend(x, y, self.progress)
 
     @torch.no_grad()

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 VERSION = 1
+DIGESTS = ("examples", "first_weights")  # compared last, as a setting that differs says more
 PARTS = ("identity", "model", "optimizer", "step", "steps", "sums", "rng", "history")
 
 
@@ -80,7 +81,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 
 def check_identity(path: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
     """Refuse a checkpoint of another training, and say where the two part."""
-    for name in sorted(found.keys() | wanted.keys()):
+    for name in sorted(found.keys() | wanted.keys(), key=lambda name: (name in DIGESTS, name)):
         if found.get(name) != wanted.get(name):
             raise ValueError(
                 f"{path}: a training with {name}={found.get(name)!r} is kept there, "

@@ -12,12 +12,12 @@ from neurobot.quantize.grids import Grid, check_bits
 from neurobot.quantize.layers import Add, QuantAdd, QuantConv2d, QuantGlobalAvgPool, QuantLinear
 from neurobot.quantize.refusals import (
     WEIGHTED,
+    called,
     is_convertible,
     is_left_alone,
     refuse_example,
-    refuse_layers,
-    refuse_names,
-    refuse_nothing_to_do,
+    refuse_network,
+    refuse_no_method,
     refuse_pixels,
 )
 from neurobot.quantize.rules import Method
@@ -45,7 +45,7 @@ class Plan:
 
     def inputs(self, name: str, bits: int) -> Rounding:
         """Make the quantizer of a weighted layer's input."""
-        label = f"{name}.input_quantizer"
+        label = f"{called(name)}.input_quantizer"
         if self.pixels and name == self.edges[0]:
             return Pixels(label).to(self.like)
         return self.make(self.method.activation_grid(bits, self.seen.lowest[name] < 0), label)
@@ -54,7 +54,9 @@ class Plan:
         """Make the quantizer of a layer's weights, with its first step."""
         per_channel = self.per_channel and (self.method.edges_per_channel or name not in self.edges)
         channels = weight.shape[0] if per_channel else 1
-        made = self.make(self.method.weight_grid(bits), f"{name}.weight_quantizer", channels)
+        made = self.make(
+            self.method.weight_grid(bits), f"{called(name)}.weight_quantizer", channels
+        )
         made.calibrate(weight)
         return made
 
@@ -63,7 +65,7 @@ class Plan:
         is_signed = isinstance(module, Add) or self.seen.lowest[name] < 0
         of = self.method
         grid = of.weight_grid(bits) if is_signed else of.activation_grid(bits, signed=False)
-        return self.make(grid, f"{name}.input_quantizer")
+        return self.make(grid, f"{called(name)}.input_quantizer")
 
     def replace(self, name: str, module: nn.Module, bits: int | None) -> nn.Module:
         """Return the quantized form of a layer."""
@@ -96,25 +98,22 @@ def convert(
     that cannot be converted leaves it, and all in it, as it is. Sums and pools have 8 bits.
     example: a batch of inputs (N, ...); what a layer reads from it decides whether its input has
     a sign. pixels: the first layer reads images in 0..1, of 8 bits.
-    Raises ValueError in the name of the layer that cannot be converted.
+    Raises ValueError in the name of the layer that cannot be converted. Hooks stay behind.
     """
-    made = copy.deepcopy(model)
     chosen = dict(layer_bits or {})
-    named = dict(made.named_modules())
-    names = [n for n, m in named.items() if is_convertible(m) and not is_left_alone(n, chosen)]
-    refuse_names(names, named, chosen)
-    refuse_layers(made, chosen)
-    refuse_nothing_to_do(names, named)
+    named = model.named_modules()
+    names = [n for n, m in named if is_convertible(m) and not is_left_alone(n, chosen)]
+    refuse_network(model, names, chosen)
+    refuse_no_method(method)
     refuse_example(example)
+    made = copy.deepcopy(model)
     seen = watch(made, names, example)
     modules = {name: made.get_submodule(name) for name in names}
     weighted = [name for name in seen.calls if isinstance(modules[name], WEIGHTED)]
     like = next(p for p in made.parameters() if p.is_floating_point())
     plan = Plan(method, per_channel, pixels, seen, (weighted[0], weighted[-1]), like)
     wanted = bits_of(plan, modules, bits, edge_bits) | {n: chosen[n] for n in names if n in chosen}
-    for name, chosen_bits in wanted.items():
-        if chosen_bits is not None:
-            check_bits(name, chosen_bits)
+    check_all_bits(wanted, bits)
     if pixels and wanted[weighted[0]] is not None:
         refuse_pixels(weighted[0], seen)
     swapped = {modules[n]: plan.replace(n, modules[n], wanted[n]) for n in names}
@@ -134,6 +133,14 @@ def bits_of(
     return wanted
 
 
+def check_all_bits(wanted: Mapping[str, int | None], bits: int) -> None:
+    """Refuse impossible bits in the name of the layer, or as they are if no layer has them."""
+    for name, found in wanted.items():
+        if found is not None:
+            check_bits(called(name), found)
+    check_bits("bits", bits)
+
+
 def swap(model: nn.Module, swapped: Mapping[nn.Module, nn.Module]) -> nn.Module:
     """Put new modules into the places of old ones, wherever they are registered."""
     for path, module in list(model.named_modules(remove_duplicate=False)):
@@ -144,15 +151,15 @@ def swap(model: nn.Module, swapped: Mapping[nn.Module, nn.Module]) -> nn.Module:
 
 
 def set_progress(model: nn.Module, progress: float) -> None:
-    """Tell all quantizers how much of the training is done, 0..1."""
+    """Tell all quantizers how much of the training is done, 0..1; penalties start anew."""
     if not 0 <= progress <= 1:
         raise ValueError(f"progress {progress}; it must lie in 0..1")
     for own in quantizers(model).values():
-        own.progress = float(progress)
+        own.progress, own.error = float(progress), None
 
 
 def penalty(model: nn.Module) -> Tensor:
-    """Return what the methods add to the loss of the last forward pass; 0 for most."""
+    """Return what the methods add to the loss, of all that passed since the last call; mostly 0."""
     total = torch.zeros((), device=next(model.parameters()).device)
     for own in quantizers(model).values():
         if own.error is not None:

@@ -168,14 +168,16 @@ def cifar10(folder: Path, cache: Path | None) -> Dataset:
 def image_folder(folder: Path, cache: Path | None, side: int = 224) -> Dataset:
     """List a folder as ImageNet's is: train/class/name.jpg and val/class/name.jpg.
 
-    A tenth of the training images, at most HELD_OUT, is kept for validation.
+    A tenth of the training images, at least 1 and at most HELD_OUT, is kept for validation.
     """
     classes, files, labels = list_images(folder / "train")
     test_classes, test_files, test_labels = list_images(folder / "val")
     if classes != test_classes:
         found = sorted(set(classes) ^ set(test_classes))[0]
         raise ValueError(f"{folder}: class {found!r} is not in both of train and val")
-    parts = split_numbers(len(files), min(HELD_OUT, len(files) // 10))
+    if len(files) < 2:
+        raise ValueError(f"{folder / 'train'}: 1 image found; allowed: 2 or more")
+    parts = split_numbers(len(files), min(HELD_OUT, max(1, len(files) // 10)))
     train, validation = (
         FileSplit(tuple(files[i] for i in part), labels[part], side) for part in parts
     )

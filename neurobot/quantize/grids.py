@@ -88,6 +88,8 @@ def unsigned(bits: int) -> Grid:
 def symmetric(bits: int) -> Grid:
     """Return the grid of as many levels above as below zero, at least two bits wide."""
     top = 2 ** (check_bits("grid", bits) - 1) - 1
+    if not top:
+        raise ValueError("grid: 1 bit, which holds no symmetric grid with a zero; 2 or more do")
     return Grid(bits, -top, top)
 
 

@@ -36,7 +36,8 @@ class LgLsq(Lsq):
     """LG-LSQ and its parent; every field is a switch.
 
     step_rule: a row of STEP_RULES; rate: r of ssg; pull: rho of ssg-sum at the start.
-    sharpness: t of ASR, None for straight through; sharpness_end: t at the end, None for the same.
+    sharpness: t of ASR, None or 0 for straight through; sharpness_end: t at the end, None for the
+    same.
     tail: whose gradient goes on outside of the range: none, weights or all; without a sharpness
     all of it passes, as LLSQ's weights let it.
     mde: off, grad (delta in steps), loss (penalty on (x - y)^2, up to loss_weight) or forward (the
@@ -54,6 +55,7 @@ class LgLsq(Lsq):
     loss_weight: float = 1e-3
 
     def __post_init__(self) -> None:
+        Lsq.__post_init__(self)
         for name, allowed in CHOICES.items():
             if getattr(self, name) not in allowed:
                 raise ValueError(
@@ -61,7 +63,9 @@ class LgLsq(Lsq):
                 )
         for name, (low, high) in RANGES.items():
             value = getattr(self, name)
-            if value is not None and not low <= value < high:
+            if value is None and name in MAY_BE_NONE:
+                continue
+            if not isinstance(value, int | float) or not low <= value < high:
                 raise ValueError(f"lglsq: {name} {value!r}; allowed is {low} or more, below {high}")
         if self.sharpness is None and self.sharpness_end is not None:
             raise ValueError("lglsq: sharpness_end without a sharpness; set both or none")
@@ -175,6 +179,7 @@ CHOICES = {
     "tail": ("none", "weights", "all"),
     "mde": ("off", "grad", "loss", "forward"),
 }
+MAY_BE_NONE = ("sharpness", "sharpness_end")
 RANGES = {
     "rate": (0, 1),
     "pull": (0, 1),

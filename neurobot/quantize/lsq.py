@@ -13,7 +13,7 @@ from torch import Tensor
 
 from neurobot.quantize.grids import Grid, signed, symmetric, unsigned
 from neurobot.quantize.rounding import straight_through
-from neurobot.quantize.rules import Method, Recipe, Trip
+from neurobot.quantize.rules import Method, Recipe, Trip, check_flag
 from neurobot.quantize.steps import lsq_step
 
 DECAY = 1e-4
@@ -31,6 +31,9 @@ class Lsq(Method):
     """The baseline; strictly symmetric weights are an option."""
 
     symmetric_weights: bool = False
+
+    def __post_init__(self) -> None:
+        check_flag("lsq: symmetric_weights", self.symmetric_weights)
 
     def weight_grid(self, bits: int) -> Grid:
         """Return the full two's complement, or the strictly symmetric grid."""

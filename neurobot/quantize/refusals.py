@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from neurobot.quantize.layers import Add, GlobalAvgPool
+from neurobot.quantize.rules import Method
 from neurobot.quantize.watching import Seen
 
 WEIGHTED = (nn.Conv2d, nn.Linear)
@@ -18,7 +19,19 @@ def is_convertible(module: nn.Module) -> bool:
         return module.output_size in (1, (1, 1))
     if isinstance(module, nn.Conv2d) and module.padding_mode != "zeros":
         return False
+    if isinstance(module, WEIGHTED) and not has_own_weight(module):
+        return False
     return type(module) in (*WEIGHTED, Add, GlobalAvgPool)
+
+
+def has_own_weight(module: nn.Conv2d | nn.Linear) -> bool:
+    """Tell whether the weight is a parameter; pruning and weight norm compute it of others."""
+    return "weight" in module._parameters
+
+
+def called(name: str) -> str:
+    """Return the name of a module in sentences; that of the whole model is empty."""
+    return name or "the model"
 
 
 def is_left_alone(name: str, chosen: Mapping[str, int | None]) -> bool:
@@ -35,16 +48,20 @@ def refuse_layers(model: nn.Module, chosen: Mapping[str, int | None]) -> None:
         has_matrix = any(p.dim() > 1 for p in module.parameters(recurse=False))
         if isinstance(module, WEIGHTED) or (has_matrix and not isinstance(module, NORMS)):
             raise ValueError(
-                f"{name or 'the model'}: {described(module)} cannot be converted; Conv2d with zero "
+                f"{called(name)}: {described(module)} cannot be converted; Conv2d with zero "
                 f"padding, Linear, Add and global average pools can, and layer_bits={{{name!r}: "
                 "None} leaves a layer as it is"
             )
 
 
 def described(module: nn.Module) -> str:
-    """Name the type of a module, and the padding mode that is in the way."""
-    mode = getattr(module, "padding_mode", "zeros")
-    return type(module).__name__ + (f" with padding mode {mode!r}" if mode != "zeros" else "")
+    """Name the type of a module, and what of it is in the way."""
+    mode, kind = getattr(module, "padding_mode", "zeros"), type(module).__name__
+    if mode != "zeros":
+        return f"{kind} with padding mode {mode!r}"
+    if type(module) in WEIGHTED and not has_own_weight(module):  # type: ignore[arg-type]
+        return f"{kind} whose weight is computed (by weight norm or pruning)"
+    return kind
 
 
 def refuse_names(
@@ -56,7 +73,7 @@ def refuse_names(
             raise ValueError(f"{name}: no such layer for layer_bits; the layers are {names}")
         if name not in names and bits is not None:
             raise ValueError(
-                f"{name}: {described(modules[name])} cannot be converted to {bits} bits; "
+                f"{called(name)}: {described(modules[name])} cannot be converted to {bits} bits; "
                 f"the layers that can are {names}"
             )
 
@@ -67,8 +84,25 @@ def refuse_nothing_to_do(names: list[str], modules: Mapping[str, nn.Module]) -> 
         raise ValueError("model: it has no layer to convert; it needs a Conv2d or a Linear")
 
 
+def refuse_network(model: nn.Module, names: list[str], chosen: Mapping[str, int | None]) -> None:
+    """Refuse a network whose layers `names` are to be converted, with bits chosen for some."""
+    named = dict(model.named_modules())
+    refuse_names(names, named, chosen)
+    refuse_layers(model, chosen)
+    refuse_nothing_to_do(names, named)
+
+
+def refuse_no_method(method: object) -> None:
+    """Refuse the name of a method in the place of one."""
+    if not isinstance(method, Method):
+        raise ValueError(f"method: {method!r} found; one is needed, as make_method('lsq') makes")
+
+
 def refuse_example(example: Tensor) -> None:
     """Refuse a batch from which no step can be learned."""
+    if not isinstance(example, Tensor) or example.dtype == torch.uint8:
+        found = getattr(example, "dtype", type(example).__name__)
+        raise ValueError(f"example: {found} found; a tensor is needed, of images floats in 0..1")
     if example.numel() == 0:
         raise ValueError(
             f"example: empty batch of shape {tuple(example.shape)}; one input is needed"
@@ -82,6 +116,6 @@ def refuse_pixels(first: str, seen: Seen) -> None:
     low, high = seen.lowest[first], seen.highest[first]
     if not 0 <= low <= high <= 1:
         raise ValueError(
-            f"{first}: its inputs are {low:.3g}..{high:.3g}, but pixels lie in 0..1; "
+            f"{called(first)}: its inputs are {low:.3g}..{high:.3g}, but pixels lie in 0..1; "
             "pixels=False allows others"
         )

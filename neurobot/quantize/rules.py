@@ -104,6 +104,12 @@ class Method:
         raise NotImplementedError
 
 
+def check_flag(where: str, value: object) -> None:
+    """Refuse a text, which would count as true whatever it says."""
+    if not isinstance(value, bool):
+        raise ValueError(f"{where} {value!r}; true or false is allowed")
+
+
 def spread(step: Tensor, x: Tensor) -> Tensor:
     """Shape a step (channels,) so that it broadcasts along the first axis of x."""
     return step if step.numel() == 1 else step.reshape(-1, *[1] * (x.dim() - 1))

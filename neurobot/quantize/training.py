@@ -2,7 +2,7 @@
 
 A training that was killed goes on from its last checkpoint and ends with the weights that it would
 have had: the learning rate follows from the step, the examples from seed and epoch, and everything
-else is in the checkpoint.
+else is in the checkpoint; but for a GPU's own generator, which dropout asks there.
 """
 
 from collections.abc import Callable, Mapping

@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from neurobot.quantize.grids import Grid, mid_rise, unsigned
 from neurobot.quantize.layers import Add, GlobalAvgPool
 from neurobot.quantize.rounding import straight_through
-from neurobot.quantize.rules import Method, Recipe, Trip
+from neurobot.quantize.rules import Method, Recipe, Trip, check_flag
 from neurobot.quantize.steps import lsq_step
 
 Floats = NDArray[np.float64]
@@ -73,7 +73,7 @@ def standard_deviation(rows: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Uniq(Method):
-    """UniQ's quantizers; signed inputs get the weights' grid.
+    """UniQ's quantizers; signed inputs get the weights' grid and (assumed) the highest code of g.
 
     unsigned_quirk: round signed inputs without a sign, as the released code does with the linear
     bottlenecks of MobileNetV2. init_factor: multiplies all first steps (8 for the ablation).
@@ -85,8 +85,10 @@ class Uniq(Method):
     edges_per_channel = False
 
     def __post_init__(self) -> None:
-        if not 0 < self.init_factor < math.inf:
-            raise ValueError(f"uniq: init_factor {self.init_factor}; it must be positive")
+        check_flag("uniq: unsigned_quirk", self.unsigned_quirk)
+        factor = self.init_factor
+        if not isinstance(factor, int | float) or not 0 < factor < math.inf:
+            raise ValueError(f"uniq: init_factor {factor!r}; a positive number is allowed")
 
     def weight_grid(self, bits: int) -> Grid:
         """Return the mid-rise grid."""
