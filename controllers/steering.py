@@ -19,12 +19,12 @@ SPEEDS = (1.0, 0.6, 0.25)  # shares of full speed
 SPIN_LEFT = len(SPEEDS) * HEADINGS
 SPIN_RIGHT = SPIN_LEFT + 1
 CHOICES = SPIN_LEFT + 2
-TURN_GAIN = 3.0  # yaw rate per heading, 1/s
+TURN_GAIN = 3.0  # yaw rate by angle of the heading, 1/s
 SPIN_RADPS = 2.0
 
 
 def make_choices() -> NDArray[np.float64]:
-    """Return the angle (rad), the share of full speed and the yaw rate (rad/s) of each choice."""
+    """Return angle (rad, to the left), share of full speed and yaw rate (rad/s), (CHOICES, 3)."""
     angles = STEP_RAD * (HEADINGS // 2 - np.arange(HEADINGS))
     rows = [(angle, speed, TURN_GAIN * angle) for speed in SPEEDS for angle in angles]
     side = float(angles[0])
@@ -38,10 +38,10 @@ def mirrored_choices() -> NDArray[np.int64]:
 
 
 def choose(scores: NDArray[Any], last: int) -> int:
-    """Return the choice with the highest score, the first of equals.
+    """Return the choice with the highest of the scores (CHOICES,), the first of equals.
 
-    A robot that turns on the spot goes on to the same side until it drives again: with the other
-    side in view, the other way round often looks the better one.
+    last: the choice before. A robot that turns on the spot goes on to the same side until it drives
+    again: with the other side in view, the other way round often looks the better one.
     """
     best = int(scores.argmax())
     return last if min(best, last) >= SPIN_LEFT else best
@@ -51,6 +51,6 @@ def choose(scores: NDArray[Any], last: int) -> int:
 def wheels_of(
     speed_share: float, yaw_rate_radps: float, track_m: float, max_speed: float, max_yaw: float
 ) -> tuple[float, float]:
-    """Wheel commands, -1..1, of a choice for one robot (m, m/s, rad/s)."""
+    """Left and right wheel command, -1..1, of a choice, for a robot's track (m) and limits (SI)."""
     yaw_rate = min(max(yaw_rate_radps, -max_yaw), max_yaw)
     return wheel_commands(speed_share * max_speed, yaw_rate, track_m, max_speed)

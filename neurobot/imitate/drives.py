@@ -1,10 +1,11 @@
 """What a driver sees, and what the teacher thinks of every choice there.
 
-Worlds are drawn from seeds that evaluations do not use, at every difficulty; a share of the
-decisions is replaced by random choices that last a while, so that the lessons also tell how to get
+Worlds are drawn from seeds that evaluations do not use, at difficulties of `DIFFICULTY`; some
+decisions are replaced by random choices that last a while, so that the lessons also tell how to get
 out of trouble.
 """
 
+import itertools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,7 @@ Array = NDArray[Any]
 Driver = Callable[[Array, Array], Array]  # pictures (E, 36, 96), worth (E, C) -> scores (E, C)
 
 FIRST_SEED = 1_000_000  # evaluations count from 0
+DIFFICULTY = (0.2, 0.8)
 WHIM_STEPS = 4  # a random choice lasts so long
 SCENARIOS = ("forest", "corridor", "looming", "crossing", "rooms", "barn")
 SHARES = (0.5, 0.12, 0.14, 0.08, 0.08, 0.08)
@@ -29,7 +31,7 @@ SHARES = (0.5, 0.12, 0.14, 0.08, 0.08, 0.08)
 
 @dataclass(frozen=True)
 class Lessons:
-    """Pictures (N, rows, columns) uint8, and what each choice is worth there in metres (N, C)."""
+    """Pictures (N, rows, columns) uint8, and what choices are worth there (N, C), float32 m."""
 
     pictures: Array
     worth: Array
@@ -45,7 +47,7 @@ def join(parts: Iterable[Lessons]) -> Lessons:
 
 
 def teacher(pictures: Array, worth: Array) -> Array:
-    """Drive as the teacher would."""
+    """Score choices by what they are worth: drive as the teacher would."""
     return worth
 
 
@@ -55,7 +57,7 @@ def open_batch(scenario: str, rows: int) -> Batch:
 
 
 def rate_rows(planner: Planner, batch: Batch) -> Array:
-    """Ask the teacher about every row, (E, C)."""
+    """Ask the teacher about every row; return metres (E, C) float32."""
     state = batch.state
     return np.stack(
         [
@@ -65,38 +67,61 @@ def rate_rows(planner: Planner, batch: Batch) -> Array:
     ).astype(np.float32)
 
 
+class Whims:
+    """Random choices, in each row by itself: begun by chance, then kept for WHIM_STEPS.
+
+    share: of the steps after one without a whim, those that begin one.
+    """
+
+    def __init__(self, rng: np.random.Generator, share: float, rows: int) -> None:
+        self.rng = rng
+        self.share = share
+        self.choices, self.steps_left = np.zeros(rows, np.int64), np.zeros(rows, np.int64)
+
+    def step(self) -> None:
+        """Begin some, and let the others grow older."""
+        rows = len(self.choices)
+        begins = (self.steps_left == 0) & (self.rng.random(rows) < self.share)
+        self.choices = np.where(begins, self.rng.integers(CHOICES, size=rows), self.choices)
+        self.steps_left = np.where(begins, WHIM_STEPS, np.maximum(self.steps_left - 1, 0))
+
+    def follow(self, i: int, choice: int) -> int:
+        """Return the whim of row i, or the choice where there is none."""
+        return int(self.choices[i]) if self.steps_left[i] else choice
+
+
 def drive(
     scenario: str, driver: Driver, count: int, seed: int, whims: float = 0.05, rows: int = 16
 ) -> Lessons:
-    """Let a driver drive until there are `count` lessons; whims: share of steps that begin one."""
-    rng = np.random.default_rng([FIRST_SEED, seed])
-    batch, fresh = open_batch(scenario, rows), iter(range(10**9))
+    """Let a driver drive in so many rows of worlds until there are `count` lessons, 1 or more.
+
+    whims: see `Whims`; the driver does not know of them.
+    """
+    if count < 1:
+        raise ValueError(f"drive: count={count} lessons found, 1 or more needed")
+    batch, fresh = open_batch(scenario, rows), itertools.count()
     planner, robot = Planner(batch.robot), batch.robot
-    pictures: list[Array] = []
-    worths: list[Array] = []
-    last, whim, left = (np.zeros(rows, np.int64) for _ in range(3))
+    limits = robot.track_m, robot.max_speed_mps, robot.max_yaw_rate_radps
+    whim = Whims(np.random.default_rng([FIRST_SEED, seed]), whims, rows)
+    last = np.zeros(rows, np.int64)
+    parts: list[Lessons] = []
 
     def renew(i: int) -> None:
         own = np.random.default_rng([FIRST_SEED, seed, next(fresh)])
-        batch.reset(i, own, {"difficulty": float(own.uniform(0.2, 0.8))})
+        batch.reset(i, own, {"difficulty": float(own.uniform(*DIFFICULTY))})
         last[i] = 0
 
     for i in range(rows):
         renew(i)
-    while len(pictures) * rows < count:
-        seen = batch.observation()["camera"][:, :, :, 0]
-        worth = rate_rows(planner, batch)
-        pictures.append(seen)
-        worths.append(worth)
-        scores = driver(seen, worth)
-        begins = (left == 0) & (rng.random(rows) < whims)
-        whim = np.where(begins, rng.integers(CHOICES, size=rows), whim)
-        left = np.where(begins, WHIM_STEPS, np.maximum(left - 1, 0))
+    while len(parts) * rows < count:
+        parts.append(Lessons(batch.observation()["camera"][..., 0], rate_rows(planner, batch)))
+        scores = driver(parts[-1].pictures, parts[-1].worth)
+        whim.step()
         for i in range(rows):
-            last[i] = int(whim[i]) if left[i] else choose(scores[i], int(last[i]))
+            last[i] = whim.follow(i, choose(scores[i], int(last[i])))
         steer = planner.plan.choices[last]
-        limits = robot.track_m, robot.max_speed_mps, robot.max_yaw_rate_radps
         batch.step(np.array([wheels_of(speed, spin, *limits) for _, speed, spin in steer]))
-        for i in np.flatnonzero(batch.results.outcome != RUNNING):
-            renew(int(i))
-    return Lessons(np.concatenate(pictures)[:count], np.concatenate(worths)[:count])
+        for ended in np.flatnonzero(batch.results.outcome != RUNNING):
+            renew(int(ended))
+    lessons = join(parts)
+    return Lessons(lessons.pictures[:count], lessons.worth[:count])

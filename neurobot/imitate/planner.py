@@ -1,9 +1,10 @@
 """The teacher: a planner that knows the whole world, and tries every choice in it.
 
-Each choice of `controllers.steering` is driven for a while by the true physics, among obstacles
-that move as they do; then each of a few ways on. What a choice is worth is the best of its ways on:
-the distance that they lead away from here, less what coming near to things costs, and a lot less
-if the robot touches something, the more the sooner.
+Each choice of `controllers.steering` is driven for a while by the world's own physics, in coarser
+steps, among obstacles that move as they do; then each of a few ways on. What a choice is worth is
+the best of its ways on: the distance that they lead away from here, less what coming near to things
+costs, and a lot less if the robot touches something, the more the sooner. Turning away from
+straight ahead costs a little.
 """
 
 import math
@@ -20,18 +21,19 @@ from neurobot.envs.world import ROW, Floats, Robot, clearance, move_discs, move_
 Array = NDArray[Any]
 
 STEP_S = 0.1  # of the rehearsal
-FIRST_STEPS, NEXT_STEPS = 8, 18
+SUBSTEPS = 2  # of the robot in a step
+FIRST_STEPS, NEXT_STEPS = 8, 18  # of a choice, of a way on
 NEAR_M = 0.35  # gaps below this cost
 NEAR_PRICE = 6.0  # metres of way, for a second of touching; with the square of nearness
-CRASH_PRICE = 12.0  # metres of way, at once; less the later
+CRASH_PRICE = 12.0  # metres of way; half as much more at once, half as much less at the very end
 STRAIGHT_PRICE = 0.25  # metres of way per radian of heading
 
 
 class Plan(NamedTuple):
-    """What the planner tries: choices (C, 3), see `steering.make_choices`; ways on (W, 2)."""
+    """What the planner tries: choices (C, 3), see `steering.make_choices`, and ways on (W, 2)."""
 
     choices: Floats
-    ways: Floats  # angle from the heading then (rad), share of full speed
+    ways: Floats  # angle from the heading at their start (rad), share of full speed
 
 
 def make_plan() -> Plan:
@@ -61,7 +63,9 @@ def rehearse(
 ) -> float:
     """Drive towards a heading, or turn on the spot, for some steps; return what it costs in metres.
 
-    A crash ends the drive, and costs more the sooner it comes; `me.gap` is then 0.
+    aim: the heading, rad; speed: share of full speed, 0 to turn at `spin` rad/s; spent_s: how long
+    the rehearsal has lasted. Moves `me` and the discs. A crash ends the drive, and costs more the
+    sooner it comes; `me.gap` is then 0 or less.
     """
     price = 0.0
     for step in range(steps):
@@ -70,8 +74,8 @@ def rehearse(
             speed, yaw_rate, robot.track_m, robot.max_speed_mps, robot.max_yaw_rate_radps
         )
         me.command_left, me.command_right = left, right
-        for _ in range(2):
-            move_robot(me, robot, 0.5 * STEP_S, True)
+        for _ in range(SUBSTEPS):
+            move_robot(me, robot, STEP_S / SUBSTEPS, True)
         if me.disc_speed > 0.0:
             move_discs(me, discs, STEP_S)
         me.gap = clearance(me, discs, segments, robot, NEAR_M)
@@ -93,7 +97,11 @@ def rate_choices(
     scratch_discs: Floats,
     worth: Floats,
 ) -> None:
-    """Write what each choice is worth in metres, (C,), from a robot's row of the state, (1,)."""
+    """Write what each choice is worth in metres, (C,), to the robot of a row of the state, (1,).
+
+    discs: (K, 5) and segments: (S, 4), as in `world.State`; scratch: (2,) of ROW, and
+    scratch_discs: (2, K or more, 5), are written on.
+    """
     here_x, here_y, here = row[0].x, row[0].y, row[0].heading
     count = row[0].discs
     for c in range(plan.choices.shape[0]):
@@ -121,7 +129,7 @@ def rate_choices(
 
 
 class Planner:
-    """Rates all choices of one robot; keeps what it writes on."""
+    """Rates all choices of one robot; keeps what it writes on: not to be shared among threads."""
 
     def __init__(self, robot: Robot) -> None:
         self.robot = robot
@@ -131,7 +139,10 @@ class Planner:
         self.worth = np.zeros(len(self.plan.choices))
 
     def rate(self, row: Array, discs: Floats, segments: Floats) -> Floats:
-        """Return what each choice is worth in metres, (C,)."""
+        """Return what each choice is worth in metres, (C,).
+
+        row: (1,) of `world.ROW`; discs: (K, 5); segments: (S, 4); none of them is changed.
+        """
         if self.scratch_discs.shape[1] < len(discs):
             self.scratch_discs = np.zeros((2, len(discs), 5))
         rate_choices(

@@ -14,18 +14,18 @@ from neurobot.quantize.examples import Targets, checksum
 from neurobot.quantize.outputs import predict
 
 TEMPERATURE_M = 0.25  # a choice worth so much less is to be e times less likely
-MOST_M = 8.0  # what is worse by more is not told apart
+MOST_M = 8.0  # choices that are worse by more are not told apart
 GOOD_M = 0.5  # a choice worth at most so much less than the best one is a good one
 
 
 def as_input(pictures: Array) -> Tensor:
-    """Turn pictures of bytes (N, rows, columns) into what a network reads (N, 1, ...), 0..1."""
+    """Turn pictures of bytes (N, rows, columns) into what a network reads, (N, 1, ...) of 0..1."""
     return torch.from_numpy(np.ascontiguousarray(pictures))[:, None].float() / 255
 
 
 @dataclass(frozen=True)
 class Exercises:
-    """Lessons as a training loop reads them; every second batch in a mirror, by chance."""
+    """Lessons as a training loop reads them; by chance, half of the batches in a mirror."""
 
     lessons: Lessons
 
@@ -48,7 +48,11 @@ class Exercises:
 
 
 def loss(outputs: Tensor, targets: Targets) -> Tensor:
-    """Return the mean cross entropy between the choices' worth, as chances, and the scores."""
+    """Return the mean cross entropy between the choices' worth, as chances, and the scores (N, C).
+
+    A choice's chance is exp(worth / TEMPERATURE_M), worth at most MOST_M below the best, over the
+    sum of all.
+    """
     worth = targets[0]
     lost = (worth - worth.amax(1, keepdim=True)).clamp(min=-MOST_M)
     wanted = torch.softmax(lost / TEMPERATURE_M, 1)
@@ -56,7 +60,7 @@ def loss(outputs: Tensor, targets: Targets) -> Tensor:
 
 
 def is_good(outputs: Tensor, targets: Targets) -> Tensor:
-    """Tell where the highest score is on a choice that is nearly as good as the best one."""
+    """Tell where the highest score is on a choice that is nearly as good as the best, (N,) bool."""
     worth = targets[0]
     chosen = worth.gather(1, outputs.argmax(1, keepdim=True))[:, 0]
     return worth.amax(1) - chosen <= GOOD_M
@@ -66,7 +70,7 @@ STEERING = Goal(loss, is_good)
 
 
 def driver(model: nn.Module) -> Driver:
-    """Let a network drive."""
+    """Let a network drive, by its scores alone."""
 
     def score(pictures: Array, worth: Array) -> Array:
         return predict(model, as_input(pictures)).numpy()

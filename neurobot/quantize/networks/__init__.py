@@ -1,4 +1,4 @@
-"""Networks to train: small ones for small images, and those of ImageNet."""
+"""Networks to train: small ones for small images, those of ImageNet, and the robot's own."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from neurobot.quantize.networks.mobilenet_v2 import mobilenet_cifar, mobilenet_v
 from neurobot.quantize.networks.resnet import resnet18, resnet20, resnet34, resnet50
 from neurobot.quantize.networks.shufflenet_v2 import shufflenet_v2
 from neurobot.quantize.networks.small_cnn import SmallCnn
+from neurobot.quantize.networks.steering import CHOICES, COLUMNS, ROWS, steering_net
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ NETWORKS: dict[str, Architecture] = {
     "resnet50": Architecture(resnet50, (224, 224, 3), 1000),
     "mobilenet_v2": Architecture(mobilenet_v2, (224, 224, 3), 1000),
     "shufflenet_v2": Architecture(shufflenet_v2, (224, 224, 3), 1000),
+    "steering": Architecture(steering_net, (ROWS, COLUMNS, 1), CHOICES),
 }
 
 
