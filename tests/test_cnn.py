@@ -177,12 +177,12 @@ def naive_scores(network: Network, picture: Array) -> Array:
         if isinstance(layer, Conv):
             (top, left), kernel = layer.padding, layer.weights.shape[1:3]
             padded = np.pad(given, ((top, top), (left, left), (0, 0)))
-            windows = sliding_window_view(padded, kernel, axis=(0, 1))
+            windows = sliding_window_view(padded, (*kernel, given.shape[2]))[:, :, 0]
             windows = windows[:: layer.stride[0], :: layer.stride[1]]
             weights = layer.weights.astype(given.dtype)
             if layer.odd:
                 weights = 2 * weights - (2**layer.weight_bits - 1)
-            made = np.tensordot(windows, weights, ((3, 4, 2), (1, 2, 3)))
+            made = np.tensordot(windows, weights, ((2, 3, 4), (1, 2, 3)))
         elif isinstance(layer, Requant):
             scaled = np.floor_divide(given * layer.multiplier + layer.bias, 2**layer.shift)
             made = np.clip(scaled, layer.low, layer.high)
