@@ -13,11 +13,13 @@ import numpy as np
 import torch
 from torch import nn
 
+from neurobot import __version__
 from neurobot.controllers import NETWORKS
 from neurobot.imitate.drives import SCENARIOS, SHARES, Driver, Lessons, drive, join, teacher
 from neurobot.imitate.student import STEERING, Exercises, as_input, driver
-from neurobot.qnet import save
+from neurobot.qnet import Network, save
 from neurobot.quantize import convert, make_method
+from neurobot.quantize.checkpoints import versions
 from neurobot.quantize.compare import compare
 from neurobot.quantize.export import export, export_float
 from neurobot.quantize.networks.steering import COLUMNS, ROWS, steering_net
@@ -35,11 +37,14 @@ BINARY: dict[str, Any] = {"epochs": 12, "lr": 0.05, "weight_decay": 0.0, "warmup
 def arguments() -> argparse.Namespace:
     options = argparse.ArgumentParser(description=__doc__)
     add = options.add_argument
-    add("names", nargs="*", default=NETWORKS, help=f"{', '.join(NETWORKS)} (default: all)")
+    add("names", nargs="*", metavar="NAME", help=f"{', '.join(NETWORKS)} (default: all)")
     add("--out", type=Path, default=Path("runs/brains"), help="lessons and checkpoints")
     add("--weights", type=Path, default=Path("controllers/weights"), help="the artefacts")
     add("--seed", type=int, default=0)
-    return options.parse_args()
+    args = options.parse_args()
+    if unknown := [name for name in args.names if name not in NETWORKS]:
+        options.error(f"unknown {unknown[0]!r}; known: {', '.join(NETWORKS)}")
+    return args
 
 
 def gather(path: Path, who: Driver, count: int, seed: int) -> Lessons:
@@ -79,6 +84,13 @@ def school(out: Path, seed: int) -> tuple[nn.Module, Lessons]:
     return model, join(rounds)
 
 
+def keep(network: Network, name: str, args: argparse.Namespace) -> None:
+    """Write an artefact that says how it was made."""
+    command = f"python scripts/train_brains.py {name} --seed {args.seed}"
+    notes = {"command": command, "neurobot": __version__, **versions()}
+    save(network.with_notes(notes), args.weights / f"{name}.npz")
+
+
 def quantize(model: nn.Module, lessons: Lessons, name: str, args: argparse.Namespace) -> None:
     """Train the quantized form of a network, and write its integers."""
     pictures = lessons.pictures
@@ -88,16 +100,17 @@ def quantize(model: nn.Module, lessons: Lessons, name: str, args: argparse.Names
     settings = Settings(seed=args.seed, **(BINARY if bits == "1" else TUNED))
     learn(quantized, lessons, args.out / f"{name}.pt", settings)
     network = export(quantized, (ROWS, COLUMNS, 1))
-    save(network, args.weights / f"{name}.npz")
+    keep(network, name, args)
     print(f"{name}: {compare(quantized, network, pictures[::EVERY, :, :, None])}")
 
 
 def main() -> None:
     args = arguments()
+    args.out /= f"seed-{args.seed}"
     model, lessons = school(args.out, args.seed)
-    for name in args.names:
+    for name in args.names or NETWORKS:
         if name == "fp32":
-            save(export_float(model, (ROWS, COLUMNS, 1)), args.weights / f"{name}.npz")
+            keep(export_float(model, (ROWS, COLUMNS, 1)), name, args)
         else:
             quantize(model, lessons, name, args)
 

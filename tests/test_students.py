@@ -37,13 +37,15 @@ def some_lessons(count: int) -> Lessons:
     return Lessons(all_lessons().pictures[:count].copy(), all_lessons().worth[:count].copy())
 
 
-def test_the_loss_equals_a_plain_formula() -> None:
+@pytest.mark.parametrize("most_m", [student.MOST_M, 1.0])
+def test_the_loss_equals_a_plain_formula(most_m: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(student, "MOST_M", most_m)
     rng = np.random.default_rng(0)
     outputs, worth = rng.normal(0, 3, (5, CHOICES)), rng.normal(0, 6, (5, CHOICES))
     total = 0.0
     for scores, metres in zip(outputs.tolist(), worth.tolist(), strict=True):
         best = max(metres)
-        shares = [math.exp(max(one - best, -8.0) / 0.25) for one in metres]
+        shares = [math.exp(max(one - best, -most_m) / 0.25) for one in metres]
         everything = math.log(sum(math.exp(score) for score in scores))
         for share, score in zip(shares, scores, strict=True):
             total += share / sum(shares) * (everything - score) / 5
@@ -187,7 +189,7 @@ def test_a_school_goes_on_where_it_was_and_writes_the_same_networks_again(
     said = capsys.readouterr().out
     assert set(first) == {"fp32.npz", "uniq-1b.npz"}
     assert "uniq-1b: 24 images: highest score differs on" in said
-    kept = {path.name for path in (tmp_path / "out").iterdir()}
+    kept = {path.name for path in (tmp_path / "out" / "seed-0").iterdir()}
     lessons = {"lessons-0.npz", "lessons-1.npz"}
     assert kept == {*lessons, "fp32-0.pt", "fp32-1.pt", "uniq-1b.pt"}
 
