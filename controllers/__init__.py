@@ -43,8 +43,8 @@ def find_controller(name: str) -> Callable[..., Any]:
     module_name, colon, class_name = place.partition(":")
     if not colon or not module_name or not class_name:
         raise ValueError(
-            f"controller: unknown {name!r}; known: {', '.join(CONTROLLERS)}, "
-            "or package.module:Class"
+            f"controller: unknown {name!r}; known: {', '.join(COMPARED)}, "
+            "others of `neurobot list`, or package.module:Class"
         )
     here = str(Path.cwd())
     if here not in sys.path:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from neurobot.cli import main
+from neurobot.controllers import COMPARED
 from neurobot.cost import COST_TABLES
 
 HERE = Path(__file__).parent
@@ -46,7 +47,10 @@ def test_evaluate_prints_a_row_for_each_controller_and_says_that_costs_are_model
 
 @pytest.mark.parametrize(
     ("sensor", "drivers"),
-    [("camera", ["random", "camera"]), ("range", ["random", "braitenberg", "vfh", "poppins"])],
+    [
+        ("camera", ["random", "camera", *(name for name in COMPARED if name.startswith("cnn-"))]),
+        ("range", ["random", "braitenberg", "vfh", "poppins"]),
+    ],
 )
 def test_a_sensor_alone_is_tried_by_those_that_can_use_it(
     sensor: str, drivers: list[str], capsys: pytest.CaptureFixture[str]
@@ -88,7 +92,7 @@ def test_list_names_everything() -> None:
     [
         (
             ["nobody"],
-            "controller: unknown 'nobody'; known: random, braitenberg, camera, vfh, poppins, or",
+            "controller: unknown 'nobody'; known: random, braitenberg, camera, vfh, poppins, cnn-",
         ),
         (["no_module:Brain"], "controller 'no_module:Brain': No module named 'no_module'"),
         (["brains:Nobody"], "controller 'brains:Nobody': module brains has no Nobody"),
