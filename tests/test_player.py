@@ -50,7 +50,7 @@ EFFECTS: dict[str, list[tuple[Effect, Callable[[Any], Any]]]] = {
     "-": [(lambda p: p.speed, lambda was: was / 2)],
     "C   Shift+C": [
         (lambda p: p.session.job.controller, lambda _: "random"),
-        (lambda p: p.session.job.controller, lambda _: "vfh"),
+        (lambda p: p.session.job.controller, lambda _: COMPARED[-1]),
     ],
     "W   Shift+W": [
         (lambda p: (p.session.job.scenario, p.session.trial.steps), lambda _: ("empty", 0)),
