@@ -37,9 +37,12 @@ def add_command(commands: Any) -> None:
     )
     options.set_defaults(function=run)
     add = options.add_argument
-    add("network", metavar="NETWORK", help="small_cnn, resnet20, mobilenet_cifar, resnet18 ...")
+    add("network", metavar="NETWORK", help="small_cnn, mlp, lenet, resnet20, mobilenet_cifar ...")
     add("--dataset", required=True, metavar="NAME",
         help="mnist, fashion_mnist, cifar10, or image_folder")  # fmt: skip
+    add("--augment", metavar="NAME",
+        help="of training images: none, shift or crop_and_flip (default: the data set's own)"
+        )  # fmt: skip
     add("--method", default="lsq", metavar="NAME",
         help="lsq, llsq, lglsq, uniq, or none; with options as \"lglsq?step_rule=sim&sharpness=2\" "
         "(default: %(default)s)")  # fmt: skip
@@ -212,7 +215,8 @@ def run(args: argparse.Namespace) -> None:
     full, own = read_settings(args, form)
     folder = check_place("--out", args.out, folder=True)
     target = None if args.export is None else check_place("--export", args.export, folder=False)
-    job = Job(args.network, args.dataset, load_dataset(args.dataset, args.data))
+    images = load_dataset(args.dataset, args.data, augment=args.augment)
+    job = Job(args.network, args.dataset, images)
     if form.method != NONE:
         job.rehearse(form, own, exports=target is not None)
     kept = Path(args.start) if args.start else folder / f"{FLOAT}.pt"

@@ -12,6 +12,7 @@ Augment = Callable[[Images, np.random.Generator], Images]
 Box = tuple[int, int, int, int]  # left, upper, right, lower, pixels
 
 BORDER = 4  # black pixels on each side before a crop, as usual for CIFAR (He et al., 2016)
+SHIFT = 2  # the same, for digits
 AREA = (0.08, 1.0)  # share of the image that a random crop keeps (Szegedy et al., 2015)
 RATIO = (3 / 4, 4 / 3)  # its width over its height
 TRIES = 10  # random shapes before the centre is taken instead
@@ -22,18 +23,29 @@ def unchanged(images: Images, generator: np.random.Generator) -> Images:
     return images
 
 
-def crop_and_flip(images: Images, generator: np.random.Generator) -> Images:
-    """Shift each image by up to BORDER pixels each way, then mirror every second one or so."""
+def crop(images: Images, generator: np.random.Generator, border: int, *, mirrored: bool) -> Images:
+    """Shift each image by up to `border` pixels each way; then mirror about every second one."""
     count, height, width, _ = images.shape
-    margin = (BORDER, BORDER)
+    margin = (border, border)
     padded = np.pad(images, ((0, 0), margin, margin, (0, 0)))
-    top, left = generator.integers(0, 2 * BORDER + 1, (2, count, 1))
-    mirrored = generator.integers(0, 2, (count, 1)) == 1
+    top, left = generator.integers(0, 2 * border + 1, (2, count, 1))
     rows = top + np.arange(height)
     columns = left + np.arange(width)
-    columns = np.where(mirrored, columns[:, ::-1], columns)
+    if mirrored:
+        turned = generator.integers(0, 2, (count, 1)) == 1
+        columns = np.where(turned, columns[:, ::-1], columns)
     cropped: Images = padded[np.arange(count)[:, None, None], rows[:, :, None], columns[:, None]]
     return cropped
+
+
+def crop_and_flip(images: Images, generator: np.random.Generator) -> Images:
+    """Shift each image by up to BORDER pixels each way, then mirror every second one or so."""
+    return crop(images, generator, BORDER, mirrored=True)
+
+
+def shift(images: Images, generator: np.random.Generator) -> Images:
+    """Shift each image by up to SHIFT pixels each way."""
+    return crop(images, generator, SHIFT, mirrored=False)
 
 
 def random_box(width: int, height: int, generator: np.random.Generator) -> Box:
@@ -69,3 +81,10 @@ def middle_view(image: Image.Image, side: int) -> Images:
     width, height = (max(shorter, round(scale * length)) for length in image.size)
     scaled = image.resize((width, height), Image.Resampling.BILINEAR)
     return np.asarray(scaled.crop(middle_box(width, height, side)), np.uint8)
+
+
+AUGMENTATIONS: dict[str, Augment] = {
+    "none": unchanged,
+    "shift": shift,
+    "crop_and_flip": crop_and_flip,
+}

@@ -5,7 +5,7 @@ Images are uint8 (N, H, W, C); a network's input is float32 (N, C, H, W), the pi
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -14,7 +14,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from neurobot.quantize.augmentation import Augment, Images, crop_and_flip, unchanged
+from neurobot.quantize.augmentation import (
+    AUGMENTATIONS,
+    Augment,
+    Images,
+    crop_and_flip,
+    unchanged,
+)
 from neurobot.quantize.image_files import (
     Labels,
     list_images,
@@ -194,16 +200,33 @@ DATASETS: dict[str, Callable[[Path, Path | None], Dataset]] = {
 
 
 def load_dataset(
-    name: str, folder: Path | str | None = None, cache: Path | str | None = None
+    name: str,
+    folder: Path | str | None = None,
+    cache: Path | str | None = None,
+    augment: str | None = None,
 ) -> Dataset:
     """Read an image set by its name in DATASETS.
 
     folder: see `data_folder`; of image_folder, the folder with train and val. cache: folder for
     decoded images; without one, images that need decoding are decoded each time (CIFAR-10: 10 s).
+    augment: of the training images, a name in AUGMENTATIONS; None: what is usual for the set.
     """
     if name not in DATASETS:
         raise ValueError(f"data set {name!r} is not known; known: {', '.join(DATASETS)}")
-    return DATASETS[name](data_folder(folder), Path(cache) if cache else None)
+    found = DATASETS[name](data_folder(folder), Path(cache) if cache else None)
+    return found if augment is None else augmented(found, augment)
+
+
+def augmented(dataset: Dataset, name: str) -> Dataset:
+    """Return the set with another augmentation of its training images."""
+    if name not in AUGMENTATIONS:
+        raise ValueError(f"augmentation {name!r} is not known; known: {', '.join(AUGMENTATIONS)}")
+    if not isinstance(dataset.train, ArraySplit):
+        raise ValueError(
+            f"{dataset.title}: augmentation {name!r} found; these images have their own, random "
+            "parts"
+        )
+    return replace(dataset, train=replace(dataset.train, augment=AUGMENTATIONS[name]))
 
 
 def to_input(images: Images) -> Tensor:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from neurobot.quantize.augmentation import unchanged
 from neurobot.quantize.datasets import ArraySplit, Numbers, Split, to_input
 
 Targets = tuple[Tensor, ...]
@@ -89,10 +90,15 @@ class Labelled:
         return images, (torch.from_numpy(self.split.labels[numbers]),)
 
     def checksum(self) -> int:
-        """Return the CRC-32 over all labels, and over the images if they lie in memory."""
+        """Return the CRC-32 over all labels, and over images in memory and how they are augmented.
+
+        Images that stay as they are add nothing for the latter.
+        """
         total = zlib.crc32(np.ascontiguousarray(self.split.labels).tobytes())
         if isinstance(self.split, ArraySplit):
             total = zlib.crc32(np.ascontiguousarray(self.split.images).tobytes(), total)
+            if self.split.augment is not unchanged:
+                total = zlib.crc32(self.split.augment.__name__.encode(), total)
         return total
 
 

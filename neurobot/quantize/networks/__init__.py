@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import nn
 
+from neurobot.quantize.networks.lenet import LeNet, Mlp
 from neurobot.quantize.networks.mobilenet_v2 import mobilenet_cifar, mobilenet_v2
 from neurobot.quantize.networks.resnet import resnet18, resnet20, resnet34, resnet50
 from neurobot.quantize.networks.shufflenet_v2 import shufflenet_v2
@@ -24,6 +25,8 @@ class Architecture:
 
 NETWORKS: dict[str, Architecture] = {
     "small_cnn": Architecture(SmallCnn, (28, 28, 1), 10),
+    "mlp": Architecture(Mlp, (28, 28, 1), 10),
+    "lenet": Architecture(LeNet, (28, 28, 1), 10),
     "resnet20": Architecture(resnet20, (32, 32, 3), 10),
     "mobilenet_cifar": Architecture(mobilenet_cifar, (32, 32, 3), 10),
     "resnet18": Architecture(resnet18, (224, 224, 3), 1000),
