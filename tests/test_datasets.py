@@ -20,15 +20,20 @@ from neurobot.quantize import datasets  # noqa: E402
 from neurobot.quantize.augmentation import (  # noqa: E402
     AREA,
     BORDER,
+    SHIFT,
     crop_and_flip,
     middle_view,
     random_box,
     random_view,
+    shift,
 )
 from neurobot.quantize.datasets import (  # noqa: E402
     DATASETS,
+    DIGITS,
     ArraySplit,
     Dataset,
+    FileSplit,
+    augmented,
     cifar10,
     data_folder,
     in_order,
@@ -312,6 +317,37 @@ def test_a_crop_is_a_window_of_the_image_in_a_black_frame() -> None:
     assert {top for top, _, _ in places} == {left for _, left, _ in places} == set(range(9))
     np.testing.assert_array_equal(found, crop_and_flip(images, np.random.default_rng(3)))
     assert not np.array_equal(found, crop_and_flip(images, np.random.default_rng(4)))
+
+
+def test_a_shift_moves_and_never_mirrors() -> None:
+    images = noise(100, 6, 5, 1)
+    found = shift(images, np.random.default_rng(3))
+    places = set()
+    for image, moved in zip(images, found, strict=True):
+        frame = np.zeros((6 + 2 * SHIFT, 5 + 2 * SHIFT, 1), np.uint8)
+        frame[SHIFT:-SHIFT, SHIFT:-SHIFT] = image
+        here = {
+            (top, left)
+            for top, left in np.ndindex(2 * SHIFT + 1, 2 * SHIFT + 1)
+            if np.array_equal(frame[top : top + 6, left : left + 5], moved)
+        }
+        assert here, "no window"
+        places |= here
+    assert places == set(np.ndindex(2 * SHIFT + 1, 2 * SHIFT + 1))
+
+
+def test_another_augmentation_is_for_training_images_alone() -> None:
+    split = ArraySplit(noise(8, 6, 6, 1), np.arange(8))
+    own = Dataset("own", DIGITS, split, split, split)
+    found = augmented(own, "shift")
+    assert found.train == ArraySplit(split.images, split.labels, shift)
+    assert found.validation is found.test is split
+    known = "known: none, shift, crop_and_flip"
+    with pytest.raises(ValueError, match=f"augmentation 'twist' is not known; {known}"):
+        augmented(own, "twist")
+    files = Dataset("files", DIGITS, FileSplit((), split.labels, 4), split, split)
+    with pytest.raises(ValueError, match="files: augmentation 'shift' found; these images have"):
+        augmented(files, "shift")
 
 
 def test_only_a_generator_augments() -> None:

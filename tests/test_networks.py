@@ -14,6 +14,8 @@ from neurobot.quantize.tracing import LayerTracer  # noqa: E402
 # The small ones: counted by hand from their tables; the others: published with their checkpoints.
 COUNTS = {
     "small_cnn": 32_154,
+    "mlp": 266_610,
+    "lenet": 431_150,
     "resnet20": 272_474,
     "mobilenet_cifar": 411_466,
     "resnet18": 11_689_512,
@@ -71,9 +73,10 @@ CHECKPOINTS = {
 }
 # Entries of torchvision's state dicts: parameters, and three buffers per batch norm.
 ENTRIES = {"resnet18": 122, "resnet34": 218, "resnet50": 320, "mobilenet_v2": 314}
+OWN_SIZE = ("small_cnn", "mlp", "lenet")  # their linear layers read a map of one size
 WIDTHS = {"small_cnn": 0.5, "mobilenet_cifar": 0.25, "mobilenet_v2": 0.25, "shufflenet_v2": 0.25}
 # After each part, for an image of the network's own size.
-MAPS = {
+MAPS: dict[str, dict[str, tuple[int, ...]]] = {
     "resnet20": {"layer1": (16, 32, 32), "layer2": (32, 16, 16), "layer3": (64, 8, 8)},
     "resnet18": {"maxpool": (64, 56, 56), "layer1": (64, 56, 56), "layer4": (512, 7, 7)},
     "resnet50": {"layer2": (512, 28, 28), "layer4": (2048, 7, 7)},
@@ -81,6 +84,8 @@ MAPS = {
     "mobilenet_cifar": {"features.0": (32, 32, 32), "features": (384, 8, 8)},
     "shufflenet_v2": {"stage2": (116, 28, 28), "stage4": (464, 7, 7), "conv5": (1024, 7, 7)},
     "small_cnn": {"features.2": (16, 14, 14), "features": (32, 7, 7)},
+    "mlp": {"fc1": (300,), "fc2": (100,)},
+    "lenet": {"conv1": (20, 24, 24), "conv2": (50, 8, 8), "flatten": (800,), "fc1": (500,)},
 }
 
 
@@ -130,7 +135,7 @@ def test_maps_shrink_as_published(name: str) -> None:
 def test_a_gradient_reaches_every_parameter(name: str) -> None:
     network = thin(name).train()
     # A batch norm over two values of 1 or -1 each has no gradient; three images give it some.
-    logits = network(image(name, 3, None if name == "small_cnn" else 64))
+    logits = network(image(name, 3, None if name in OWN_SIZE else 64))
     (logits * torch.rand(logits.shape, generator=torch.Generator().manual_seed(1))).sum().backward()
     for key, parameter in network.named_parameters():
         assert parameter.grad is not None, key
@@ -141,7 +146,7 @@ def test_a_gradient_reaches_every_parameter(name: str) -> None:
 def test_a_traced_network_computes_the_same(name: str) -> None:
     network = thin(name).eval()
     traced = torch.fx.GraphModule(network, LayerTracer().trace(network))
-    images = image(name, 2, None if name == "small_cnn" else 64)
+    images = image(name, 2, None if name in OWN_SIZE else 64)
     with torch.no_grad():
         assert torch.equal(traced(images), network(images))
     # A sum written as `+`, or a mean, could not be quantized.
@@ -186,5 +191,5 @@ def test_the_width_scales_the_channels() -> None:
 
 
 def test_an_unknown_network_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ValueError, match="network 'alexnet' is not known; known: small_cnn, res"):
+    with pytest.raises(ValueError, match="network 'alexnet' is not known; known: small_cnn, mlp,"):
         make_network("alexnet")
