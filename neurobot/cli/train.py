@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from neurobot import __version__
 from neurobot.cli.terminal import make_table, print_json, wide_console
 from neurobot.controllers import read_options
 from neurobot.quantities import percent
@@ -178,10 +179,12 @@ def export_row(path: Path, model: "nn.Module", job: "Job", form: "Form") -> dict
     """Write the exported network, and measure it."""
     from neurobot.qnet import save
     from neurobot.quantize.answers import answers, equal_share, network_answers
+    from neurobot.quantize.checkpoints import versions
 
     network, splits = job.exported(model, form), (job.images.validation, job.images.test)
     path.parent.mkdir(parents=True, exist_ok=True)
-    save(network, path)
+    made = {"network": job.network, "dataset": job.dataset, "method": form.method}
+    save(network.with_notes({**made, "neurobot": __version__, **versions()}), path)
     found = [network_answers(network, split) for split in splits]
     right = [equal_share(f, split.labels) for f, split in zip(found, splits, strict=True)]
     return {
