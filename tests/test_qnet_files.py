@@ -1,25 +1,29 @@
 """Network files: what is saved is loaded again, and every other file is refused in one sentence."""
 
-import hashlib
-import io
 import json
 import os
 import pickle
 import re
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from forged_files import (
+    Header,
+    array_file,
+    header_of,
+    read_members,
+    refusal_of,
+    sign,
+    write_members,
+)
 from hypothesis import given, settings
 from qnets import assert_same, networks
 
 from neurobot.qnet import Affine, Conv, Network, Requant, Scores, SumPool, load, save
 
-Members = dict[str, bytes]
-Header = dict[str, Any]
 random_networks = settings(deadline=None, database=None, derandomize=True, max_examples=40)
 
 
@@ -48,52 +52,10 @@ def small_real() -> Network:
     )
 
 
-def array_file(array: Any, **options: Any) -> bytes:
-    target = io.BytesIO()
-    np.save(target, array, **options)
-    return target.getvalue()
-
-
-def read_members(path: Path) -> Members:
-    with zipfile.ZipFile(path) as archive:
-        return {name: archive.read(name) for name in archive.namelist()}
-
-
-def write_members(path: Path, members: Members, **how: Any) -> None:
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, content in members.items():
-            member = zipfile.ZipInfo(name)
-            member.create_system = 3
-            archive.writestr(member, content, **how)
-
-
-def header_of(members: Members) -> Header:
-    text = np.load(io.BytesIO(members["header.npy"]), allow_pickle=False).tobytes()
-    header: Header = json.loads(text)
-    return header
-
-
-def sign(header: Header, members: Members) -> Members:
-    """Put a header with a checksum that fits before the arrays."""
-    header.pop("sha256", None)
-    text = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
-    arrays = {name: content for name, content in members.items() if name != "header.npy"}
-    total = text + b"".join(name.encode() + content for name, content in arrays.items())
-    header["sha256"] = hashlib.sha256(total).hexdigest()
-    text = json.dumps(header, sort_keys=True, separators=(",", ":")).encode()
-    return {"header.npy": array_file(np.frombuffer(text, np.uint8)), **arrays}
-
-
 def refusal(path: Path) -> str:
-    """Load what must be refused by one sentence that begins with the file."""
-    with pytest.raises(ValueError, match=r"^\S") as refused:
-        load(path)
-    sentence = str(refused.value)
-    assert sentence.startswith(f"{path}: "), sentence
-    assert "\n" not in sentence
+    sentence = refusal_of(load, path)
     assert "allowed: " in sentence or " is out of range: " in sentence, sentence
-    assert len(sentence) < 500
-    return sentence.removeprefix(f"{path}: ")
+    return sentence
 
 
 @pytest.fixture

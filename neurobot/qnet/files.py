@@ -11,10 +11,10 @@ import json
 import math
 import reprlib
 import zipfile
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -52,6 +52,7 @@ LAYERS: dict[type[Layer], dict[str, str]] = {
 KINDS = {kind.__name__: kind for kind in LAYERS}
 INFINITE = {math.inf: "inf", -math.inf: "-inf"}
 Header = dict[str, Any]
+T = TypeVar("T")
 
 
 def require_keys(where: str, table: Any, keys: Collection[str]) -> None:
@@ -112,6 +113,12 @@ def checksum(header: Header, arrays: dict[str, bytes]) -> str:
     return total.hexdigest()
 
 
+def signed(header: Header, arrays: dict[str, bytes]) -> bytes:
+    """Write a header, with the checksum of it all, and arrays as the bytes of a file."""
+    text = np.frombuffer(compact(header | {"sha256": checksum(header, arrays)}), np.uint8)
+    return make_archive({HEADER: Form(text.shape).encode(text), **arrays})
+
+
 def encode(network: Network) -> bytes:
     """Write a network as the bytes of a file."""
     arrays = dict(members(network))
@@ -122,8 +129,7 @@ def encode(network: Network) -> bytes:
         "network": settings | {"notes": dict(network.notes)},
         "layers": [describe(layer) for layer in network.layers],
     }
-    text = np.frombuffer(compact(header | {"sha256": checksum(header, arrays)}), np.uint8)
-    return make_archive({HEADER: Form(text.shape).encode(text), **arrays})
+    return signed(header, arrays)
 
 
 def save(network: Network, path: Path | str) -> None:
@@ -131,8 +137,8 @@ def save(network: Network, path: Path | str) -> None:
     write_file(Path(path), encode(network))
 
 
-def read_header(archive: zipfile.ZipFile) -> Header:
-    """Read the header, of our format and version."""
+def read_header(archive: zipfile.ZipFile, name: str, version: int) -> Header:
+    """Read a header of the format of this name and version, whatever else it tells."""
     content = read_member(archive, HEADER)
     size = len(content) - len(Form((0,)).encode(np.zeros(0, np.uint8)))
     text = Form((max(size, 0),)).decode(content).tobytes()
@@ -140,15 +146,21 @@ def read_header(archive: zipfile.ZipFile) -> Header:
         header = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"no JSON ({error}); allowed: a header") from error
-    for key, wanted in (("format", FORMAT), ("version", VERSION)):
+    for key, wanted in (("format", name), ("version", version)):
         found = header.get(key) if isinstance(header, dict) else None
         if type(found) is not type(wanted) or found != wanted:
             raise ValueError(f"{key} = {reprlib.repr(found)} found; allowed: {wanted!r}")
-    require_keys("header", header, KEYS)
-    require_keys("network", header["network"], SETTINGS)
-    if not isinstance(header["layers"], list):
-        raise ValueError(f"layers: {reprlib.repr(header['layers'])} found; allowed: a list")
     return dict(header)
+
+
+def check_header(
+    header: Header, parts: str, keys: Collection[str], settings: Collection[str]
+) -> None:
+    """Refuse any other keys, of the header and of its network, and parts that are no list."""
+    require_keys("header", header, keys)
+    require_keys("network", header["network"], settings)
+    if not isinstance(header[parts], list):
+        raise ValueError(f"{parts}: {reprlib.repr(header[parts])} found; allowed: a list")
 
 
 def kind_of(number: int, entry: Any) -> type[Layer]:
@@ -182,32 +194,48 @@ def read_layer(archive: zipfile.ZipFile, number: int, entry: Any) -> tuple[Layer
     return kind(**values), contents
 
 
+def check_names(archive: zipfile.ZipFile, arrays: dict[str, bytes]) -> None:
+    """Refuse arrays that nothing in the header asks for."""
+    for name in archive.namelist():
+        if name != HEADER and name not in arrays:
+            raise ValueError(f"a surplus array {reprlib.repr(name)} found; allowed: {list(arrays)}")
+
+
+def check_sum(header: Header, arrays: dict[str, bytes]) -> None:
+    """Refuse a header and arrays of another checksum."""
+    if header["sha256"] != (wanted := checksum(header, arrays)):
+        raise ValueError(f"sha256 = {reprlib.repr(header['sha256'])} found; allowed: {wanted}")
+
+
 def decode(content: bytes) -> Network:
     """Read a network from the bytes of a file, or say what is wrong."""
     archive = open_archive(content)
     with naming("header"):
-        header = read_header(archive)
+        header = read_header(archive, FORMAT, VERSION)
+        check_header(header, "layers", KEYS, SETTINGS)
     layers: list[Layer] = []
     arrays: dict[str, bytes] = {}
     for number, entry in enumerate(header["layers"]):
         layer, contents = read_layer(archive, number, entry)
         layers.append(layer)
         arrays |= contents
-    for name in archive.namelist():
-        if name != HEADER and name not in arrays:
-            raise ValueError(f"a surplus array {reprlib.repr(name)} found; allowed: {list(arrays)}")
+    check_names(archive, arrays)
     network = Network(**header["network"], layers=tuple(layers))
-    if header["sha256"] != (wanted := checksum(header, arrays)):
-        raise ValueError(f"sha256 = {reprlib.repr(header['sha256'])} found; allowed: {wanted}")
+    check_sum(header, arrays)
     return network
+
+
+def load_saved(path: Path | str, decode: Callable[[bytes], T], encode: Callable[[T], bytes]) -> T:
+    """Read what a file holds, or say in one sentence which file is wrong, and how."""
+    source = Path(path)
+    with naming(source):
+        content = read_file(source)
+        found = decode(content)
+        if encode(found) != content:
+            raise ValueError("other bytes found than these arrays make; allowed: a file as saved")
+    return found
 
 
 def load(path: Path | str) -> Network:
     """Read a network, or say in one sentence which file is wrong, in which layer, and how."""
-    source = Path(path)
-    with naming(source):
-        content = read_file(source)
-        network = decode(content)
-        if encode(network) != content:
-            raise ValueError("other bytes found than these arrays make; allowed: a file as saved")
-    return network
+    return load_saved(path, decode, encode)
