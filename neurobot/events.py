@@ -123,8 +123,39 @@ class MacEvents(Counts):
         return self.macs
 
 
+@dataclass(frozen=True, slots=True)
+class InsightEvents(Counts):
+    """Counts of the streaming machine of `neurobot.insight`.
+
+    A multiply-accumulate (MAC) is what one synapse does for one window of the map that its stage
+    makes; with a tap outside of the frame, which reads 0, or on a 0 inside of it, it stays still.
+    """
+
+    chip: ClassVar[str] = "insight"
+    unit: ClassVar[str] = "MAC"
+    held: ClassVar[frozenset[str]] = frozenset({"synapses", "neurons", "delay_words"})
+
+    cycles: int = 0  # from a frame's last sample until its scores are there
+    samples: int = 0  # clocks in which frames stream in, those without a sample included
+    macs: int = 0  # whose input is not 0
+    still_macs: int = 0
+    tree_sums: int = 0  # additions of neurons that join others in a tree: of each of them
+    evaluations: int = 0  # results of hardware neurons, those of trees included
+    comparisons: int = 0  # for window maxima: of each window one less than it has taps
+    line_writes: int = 0  # samples into delay lines, one for each place and channel of a map
+    word_shifts: int = 0  # words that move if all lines are shift registers without clock enable
+    synapses: int = 0  # with those of trees
+    neurons: int = 0  # with those of trees
+    delay_words: int = 0  # of all lines, with a word for each clock
+
+    @property
+    def operations(self) -> int:
+        """Multiply-accumulates, still ones included."""
+        return self.macs + self.still_macs
+
+
 MODE_FIELDS = tuple(field.name for field in fields(MacEvents) if field.name.startswith("macs_"))
-CHIPS: dict[str, type[Counts]] = {kind.chip: kind for kind in (Events, MacEvents)}
+CHIPS: dict[str, type[Counts]] = {kind.chip: kind for kind in (Events, MacEvents, InsightEvents)}
 
 
 def kinds(base: type[Counts] = Counts) -> Iterator[type[Counts]]:

@@ -19,10 +19,11 @@ from neurobot.cost import (
     cells,
     scaled_logic,
     sram,
+    tables_of,
     weakest,
 )
 from neurobot.cost.nodes import between, switching
-from neurobot.events import CHIPS, MODE_FIELDS, Counts, Events, MacEvents
+from neurobot.events import CHIPS, MODE_FIELDS, Counts, Events, InsightEvents, MacEvents
 
 EVENTS = Events(
     ticks=1009,
@@ -119,6 +120,30 @@ MAC_PICOJOULES = {
         "maxima": ("0.01295", "0.007175", "0.01635"),
     },
 }
+INSIGHT_EVENTS = InsightEvents(*range(1001, 1001 + len(fields(InsightEvents))))
+# 7.2 W over 1552 images/s, over 666 M products.
+EACH = Decimal("7.2e12") / 1552 / 666_000_000
+INSIGHT_PICOJOULES: dict[str, dict[str, Any]] = {
+    "cells180": {  # a bit of an adder: 0.3625; 16 / 9 adders of 12 bits: 21.333 of them
+        "macs": ("14.98333333333333333", "14.98333333333333333", "54.5"),  # and 20; high: 2 x 20
+        "tree_sums": ("8.7", "8.7", "17.4"),  # 24
+        "evaluations": ("15.06", "15.06", "30.12"),  # and 12 x (0.3 + 0.23)
+        "comparisons": ("2.9", "2.9", "5.8"),
+        "line_writes": ("2.12", "2.12", "4.24"),  # 4 x (0.3 + 0.23)
+        "word_shifts": ("2.12", "0", "4.24"),
+        "samples": ("11.5", "2.875", "46"),  # 50, 12.5 and 200 times 0.23
+        "cycles": ("11.5", "2.875", "46"),
+    },
+    "scaled28": {  # 0.518, 0.287 and 0.654 times; a bit of an adder: 0.1 / 32
+        "macs": ("0.0669083333333333333", "0.0370708333333333333", "0.171675"),  # high: 0.2 and 20
+        "tree_sums": ("0.03885", "0.021525", "0.04905"),
+        "evaluations": ("0.0777", "0.04305", "0.0981"),
+        "comparisons": ("0.01295", "0.007175", "0.01635"),
+        "line_writes": ("0.01295", "0.007175", "0.01635"),
+        "word_shifts": ("0.01295", "0", "0.01635"),
+    },
+    "virtex7": dict.fromkeys(("macs", "still_macs"), (10 * EACH, EACH, 23 * EACH)),
+}
 
 
 def check_prices(table: str, counts: Counts, prices: dict[str, Any], bound: Bound) -> None:
@@ -138,11 +163,13 @@ def check_prices(table: str, counts: Counts, prices: dict[str, Any], bound: Boun
 
 @pytest.mark.parametrize("bound", BOUNDS)
 def test_every_table_prices_events_as_the_sum_by_hand(bound: Bound) -> None:
-    assert COST_TABLES.keys() == PICOJOULES.keys()
+    assert COST_TABLES.keys() == PICOJOULES.keys() | INSIGHT_PICOJOULES.keys()
     for table, prices in PICOJOULES.items():
         check_prices(table, EVENTS, prices, bound)
     for table, prices in MAC_PICOJOULES.items():
         check_prices(table, MAC_EVENTS, prices, bound)
+    for table, prices in INSIGHT_PICOJOULES.items():
+        check_prices(table, INSIGHT_EVENTS, prices, bound)
 
 
 def test_the_same_figures_stand_at_180_and_at_28_nm() -> None:
@@ -184,7 +211,7 @@ def test_fewer_bits_never_take_more() -> None:
 
 def test_without_a_bound_prices_are_nominal() -> None:
     for table in COST_TABLES.values():
-        for events in (EVENTS, MAC_EVENTS):
+        for events in (EVENTS, MAC_EVENTS, INSIGHT_EVENTS):
             if tariff := table.tariffs.get(events.chip):
                 assert tariff.dynamic_j(events) == tariff.dynamic_j(events, "nominal")
                 low, high = tariff.dynamic_j(events, "low"), tariff.dynamic_j(events, "high")
@@ -203,9 +230,38 @@ def test_a_chip_without_prices_is_not_free() -> None:
     paper = COST_TABLES["paper"]
     assert paper.dynamic_j(MAC_EVENTS) is None
     assert paper.idling_w(MAC_EVENTS) is None
-    for table in COST_TABLES.values():
-        assert table.dynamic_j(EVENTS) is not None
-        assert table.idling_w(EVENTS) is not None
+    for counts in (EVENTS, MAC_EVENTS, INSIGHT_EVENTS):
+        for name, table in COST_TABLES.items():
+            priced = name in tables_of(counts.chip)
+            assert (table.dynamic_j(counts) is not None) == priced
+            assert (table.idling_w(counts) is not None) == priced
+    every = {"cells180", "scaled45", "scaled28"}
+    assert tables_of("poppins").keys() == {"paper", *every}
+    assert tables_of("mac").keys() == every
+    assert tables_of("insight").keys() == {"virtex7", *every}
+
+
+def test_an_image_of_alexnet_takes_what_was_published() -> None:
+    """By the nominal price of a tenth of its products, and by the ends of what that may be."""
+    for factor, bound in zip((10, 1, 23), BOUNDS, strict=True):
+        products = InsightEvents(macs=400_000_000, still_macs=266_000_000)
+        joules = COST_TABLES["virtex7"].dynamic_j(products, bound)
+        assert joules == pytest.approx(factor * 4.64e-3, rel=1e-3)
+    tariff = COST_TABLES["virtex7"].tariffs["insight"]
+    assert {price.evidence for price in tariff.prices.values()} == {"assumed"}
+    assert [tariff.idle_w.at(bound) for bound in BOUNDS] == [0, 0, 7.2]
+
+
+def test_the_streaming_machine_leaks_by_what_it_holds() -> None:
+    counts = InsightEvents(synapses=1000, neurons=200, delay_words=3000)
+    # Gates: 6 for each of 41.33 bits of a synapse, 48 of a neuron, 8 of a word; 300 of control.
+    gates = 1000 * 248 + 200 * 288 + 3000 * 48 + 300
+    for name in ("cells180", "scaled45"):
+        ends = [COST_TABLES[name].idling_w(counts, bound) for bound in BOUNDS]
+        assert ends == pytest.approx([gates * k * 4e-6 / 80_000 for k in (1, 1, 2)], rel=1e-13)
+    at_28 = [30e-6 / 32 * k * gates / 10_000 for k in (0.9 / 0.55, 1.0, 4 * 0.9 / 0.55)]
+    found = [COST_TABLES["scaled28"].idling_w(counts, bound) for bound in BOUNDS]
+    assert found == pytest.approx(at_28, rel=1e-13)
 
 
 def test_the_paper_prices_synaptic_operations_and_nothing_else() -> None:

@@ -13,7 +13,7 @@ from neurobot import evaluate
 from neurobot.cli.evaluate import print_rows
 from neurobot.cost import COST_TABLES
 from neurobot.demo.meters import Meter, Reading
-from neurobot.events import CHIPS, MODE_FIELDS, Counts, Events, MacEvents, kind_of
+from neurobot.events import CHIPS, MODE_FIELDS, Counts, Events, InsightEvents, MacEvents, kind_of
 from neurobot.loop import ControllerError, Pilot, Timing, counted
 from neurobot.metrics import summarize
 from neurobot.suite import Record, from_result, to_result
@@ -75,7 +75,7 @@ def test_operations_are_those_of_the_chip() -> None:
 
 
 def test_a_chip_s_name_tells_its_kind_of_counts() -> None:
-    assert {"poppins": Events, "mac": MacEvents} == CHIPS
+    assert {"poppins": Events, "mac": MacEvents, "insight": InsightEvents} == CHIPS
     for chip, kind in CHIPS.items():
         assert kind_of(chip) is kind
     assert kind_of("abacus") is Abacus

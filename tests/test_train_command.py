@@ -1,20 +1,18 @@
 """`neurobot train` and the tables of the quantizers, on image sets that the tests write."""
 
-import gzip
 import importlib.util
 import json
 import math
-import struct
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="training needs PyTorch, extra 'train'")
 
+from blobs import write_sets  # noqa: E402
 from scipy import stats  # noqa: E402
 
 from neurobot.cli import main  # noqa: E402
@@ -27,30 +25,10 @@ HELD_OUT = 40
 SCRIPT = Path(__file__).parent.parent / "scripts" / "table_quantizers.py"
 
 
-def write_idx(path: Path, values: Any) -> None:
-    header = struct.pack(f">HBB{values.ndim}I", 0, 8, values.ndim, *values.shape)
-    path.write_bytes(gzip.compress(header + values.astype(np.uint8).tobytes(), 1))
-
-
-def blobs(count: int, seed: int) -> tuple[Any, Any]:
-    """Images of noise with one bright patch; the label says where."""
-    rng = np.random.default_rng(seed)
-    images, labels = rng.integers(0, 100, (count, 28, 28)), rng.integers(0, 10, count)
-    for image, label in zip(images, labels, strict=True):
-        row, column = divmod(int(label), 5)
-        image[2 + 14 * row : 12 + 14 * row, 1 + 5 * column : 7 + 5 * column] += 150
-    return images, labels
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("sets")
-    for number, name in enumerate(("mnist", "fashion_mnist")):
-        (path / name).mkdir()
-        for prefix, count in (("train", 240), ("t10k", 50)):
-            images, labels = blobs(count, 10 * number + count)
-            write_idx(path / name / f"{prefix}-images-idx3-ubyte.gz", images)
-            write_idx(path / name / f"{prefix}-labels-idx1-ubyte.gz", labels)
+    write_sets(path)
     return path
 
 

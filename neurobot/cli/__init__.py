@@ -8,10 +8,10 @@ from concurrent.futures import BrokenExecutor
 import gymnasium as gym
 
 from neurobot import __version__
-from neurobot.cli import chip, demo, evaluate, fit, listing, plot, train, validate
+from neurobot.cli import chip, compiler, demo, evaluate, fit, listing, plot, train, validate
 from neurobot.loop import ControllerError
 
-COMMANDS = (evaluate, demo, plot, fit, train, chip, validate, listing)
+COMMANDS = (evaluate, demo, plot, fit, train, compiler, chip, validate, listing)
 INTERRUPTED = 130  # the shell's status of a program ended by Ctrl-C
 
 
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         kept = ""
-        if args.command in ("evaluate", "fit", "train"):
+        if args.command in ("evaluate", "fit", "train", "compile"):
             kept = "; nothing is kept without --out DIR"
             if args.out:
                 kept = f"; what is done stays in {args.out}; the same command goes on from there"

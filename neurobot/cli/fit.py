@@ -15,7 +15,8 @@ from rich.table import Table
 from neurobot.cli.fit_screen import Screen
 from neurobot.cli.terminal import make_table, print_json
 from neurobot.compiled import cores
-from neurobot.cost import COST_TABLES
+from neurobot.cost import tables_of
+from neurobot.events import Events
 from neurobot.fit.plan import Limits, Plan
 from neurobot.fit.score import Tally, Weights
 from neurobot.metrics import wilson
@@ -72,7 +73,7 @@ def add_command(commands: Any) -> None:
     add("--weights", default="", metavar="NAME=X,...",
         help="of the score: " + ",".join(f"{f.name}={f.default}" for f in fields(Weights))
         )  # fmt: skip
-    add("--cost-table", choices=list(COST_TABLES), default=Plan.cost_table,
+    add("--cost-table", choices=list(tables_of(Events.chip)), default=Plan.cost_table,
         help="prices of the events (default: %(default)s)")  # fmt: skip
     add("--robot", metavar="NAME", help="default: jackal, or the world file's")
     add("--difficulty", type=float, metavar="D", help="of generated scenarios, 0..1 (default: 0.5)")

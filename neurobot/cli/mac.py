@@ -12,7 +12,7 @@ from rich.table import Table
 
 from neurobot.cli.terminal import make_table, print_json, wide_console
 from neurobot.controllers import make_controller
-from neurobot.cost import COST_TABLES
+from neurobot.cost import tables_of
 from neurobot.events import MacEvents
 from neurobot.loop import attach
 from neurobot.mac import SCHEDULES, MacArray, Processor, sheet
@@ -21,7 +21,7 @@ from neurobot.quantities import percent, prefixed
 from neurobot.suite import open_env
 
 SIZES = ("schedule", "rows", "columns")
-PRICING = {name: table for name, table in COST_TABLES.items() if MacEvents.chip in table.tariffs}
+PRICING = tables_of(MacEvents.chip)
 Row = dict[str, Any]
 
 

@@ -8,7 +8,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from neurobot.cli.terminal import make_table
-from neurobot.cost import COST_TABLES
+from neurobot.cost import tables_of
+from neurobot.events import Events
 from neurobot.hardware.loihi import Check
 from neurobot.quantities import prefixed
 
@@ -43,7 +44,7 @@ def section_table(title: str, rows: Sequence[Row], ends: str = "range") -> Table
 
 def energy_table(figures: Sequence[Row], node_nm: int) -> Table:
     """Lay the cost tables of a node out side by side."""
-    known = [name for name, table in COST_TABLES.items() if table.node_nm == node_nm]
+    known = [name for name, table in tables_of(Events.chip).items() if table.node_nm == node_nm]
     table = make_table("", *known, title=f"Energy and power at {node_nm} nm, by cost table")
     by_place = {(row["name"], row["section"]): row for row in figures}
     sections = [f"energy, {name}" for name in known]
@@ -108,7 +109,7 @@ def show(console: Console, title: str, document: Row, checks: Sequence[Check]) -
     for section, ends in (("silicon", "used .. held"), ("timing", "range")):
         rows = [row for row in figures if row["section"] == section]
         console.print(section_table(section.capitalize(), rows, ends))
-    for node_nm in dict.fromkeys(table.node_nm for table in COST_TABLES.values()):
+    for node_nm in dict.fromkeys(table.node_nm for table in tables_of(Events.chip).values()):
         console.print(energy_table(figures, node_nm))
     console.print(workloads_table(figures))
     console.print(peers_table(document["comparison"]))

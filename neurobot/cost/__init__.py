@@ -19,3 +19,4 @@ from neurobot.cost.prices import Tariff as Tariff
 from neurobot.cost.prices import weakest as weakest
 from neurobot.cost.tables import COST_TABLES as COST_TABLES
 from neurobot.cost.tables import DEFAULT_COST_TABLE as DEFAULT_COST_TABLE
+from neurobot.cost.tables import tables_of as tables_of

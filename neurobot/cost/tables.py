@@ -1,13 +1,13 @@
 """The cost tables: which prices count, and where they come from."""
 
-from neurobot.cost import processor, spiking
+from neurobot.cost import insight, processor, spiking
 from neurobot.cost.prices import CostTable, Tariff
-from neurobot.events import Events, MacEvents
+from neurobot.events import Events, InsightEvents, MacEvents
 
 
-def both(spiking_chip: Tariff, mac_array: Tariff) -> dict[str, Tariff]:
-    """Price both kinds of chips."""
-    return {Events.chip: spiking_chip, MacEvents.chip: mac_array}
+def every(spiking_chip: Tariff, mac_array: Tariff, synapses: Tariff) -> dict[str, Tariff]:
+    """Price all kinds of chips."""
+    return {Events.chip: spiking_chip, MacEvents.chip: mac_array, InsightEvents.chip: synapses}
 
 
 COST_TABLES = {
@@ -25,22 +25,35 @@ COST_TABLES = {
             "derived: 0.18 um standard cells and CACTI-P memories at 1.8 V; memory sizes and clock "
             "gating assumed (all state clocked only when written)",
             180,
-            both(spiking.CELLS_180, processor.CELLS_180),
+            every(spiking.CELLS_180, processor.CELLS_180, insight.CELLS_180),
         ),
         CostTable(
             "scaled45",
             "derived: 45 nm figures scaled to 180 nm; the rule overestimates memories; leakage "
             "taken from cells180",
             180,
-            both(spiking.SCALED_180, processor.SCALED_180),
+            every(spiking.SCALED_180, processor.SCALED_180, insight.SCALED_180),
         ),
         CostTable(
             "scaled28",
             "derived: 45 nm figures scaled to 28 nm at 0.9 V, between the rule's 32 and 20 nm, as "
             "if the chips were made there; leakage assumed, by the least power of a 28 nm chip",
             28,
-            both(spiking.SCALED_28, processor.SCALED_28),
+            every(spiking.SCALED_28, processor.SCALED_28, insight.SCALED_28),
+        ),
+        CostTable(
+            "virtex7",
+            "assumed: calibrated on one published point, the convolutions of AlexNet at 1552 "
+            "images/s with 7.2 W on a 28 nm FPGA; all power shared out among products, how many "
+            "there were is assumed; idle power unknown and taken as 0",
+            28,
+            {InsightEvents.chip: insight.VIRTEX_7},
         ),
     )
 }
 DEFAULT_COST_TABLE = "cells180"
+
+
+def tables_of(chip: str) -> dict[str, CostTable]:
+    """Return the tables that price a chip, by their names."""
+    return {name: table for name, table in COST_TABLES.items() if chip in table.tariffs}

@@ -11,7 +11,8 @@ from neurobot.chip import Chip
 from neurobot.controllers import make_controller
 from neurobot.controllers.poppins import PoppinsController
 from neurobot.controllers.programs import Program
-from neurobot.cost import COST_TABLES
+from neurobot.cost import tables_of
+from neurobot.events import Events
 from neurobot.fit.driving import Trip
 from neurobot.fit.places import MOST_WORLDS, TEST, TRAIN, VALIDATION, Place, open_arena
 from neurobot.fit.score import Weights
@@ -45,10 +46,8 @@ class Plan:
             raise ValueError(f"population={self.population} must be in {low}..{high}")
         if not HEAT_SHARE <= self.worlds <= MOST_WORLDS:
             raise ValueError(f"worlds={self.worlds} must be in {HEAT_SHARE}..{MOST_WORLDS}")
-        if self.cost_table not in COST_TABLES:
-            raise ValueError(
-                f"cost table: unknown {self.cost_table!r}; known: {', '.join(COST_TABLES)}"
-            )
+        if self.cost_table not in (known := tables_of(Events.chip)):
+            raise ValueError(f"cost table: unknown {self.cost_table!r}; known: {', '.join(known)}")
 
     @property
     def key(self) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from neurobot.cost import COST_TABLES, Tariff
+from neurobot.cost import COST_TABLES, Tariff, tables_of
 from neurobot.events import Events
 from neurobot.hardware.energy import energy, per_decision, per_operation, spend
 from neurobot.hardware.figures import Figure, Row, Spread
@@ -96,11 +96,11 @@ def memories_bits(network: Poppins) -> dict[str, Spread]:
 
 
 def tariffs(chip: Chip) -> dict[str, Tariff]:
-    """Return the prices of all cost tables, for this chip."""
+    """Return the prices of all cost tables that have some, for this chip."""
     memory_factor = held_bits(chip) / held_bits(Chip())
     return {
         name: fit(table.tariffs[Events.chip], chip, memory_factor)
-        for name, table in COST_TABLES.items()
+        for name, table in tables_of(Events.chip).items()
     }
 
 
