@@ -171,7 +171,7 @@ def test_the_table_of_all_kinds_fits_100_columns(
     assert lines["cnn-lglsq-3b"][-1] == "1234567"  # not folded
     assert lines["poppins"][-1] == "2560"
     assert lines["vfh"][-1] == "-"
-    assert "It prices: poppins, mac." in " ".join(told.split())
+    assert "It prices: poppins, mac, insight." in " ".join(told.split())
 
 
 def test_a_meter_reads_the_operations_of_any_chip() -> None:

@@ -157,6 +157,10 @@ BAD_NEURONS: dict[str, tuple[dict[str, Any], str]] = {
         {"tree": Tree(4, np.zeros((1, 2, 2, 1)), np.zeros((1, 1)))},
         "fc: a tree found that does not hold exactly its connections",
     ),
+    "no leaf": (
+        {"tree": Tree(4, np.array([[[[0], [0]], [[0], [-1]]]]), np.zeros((1, 0)))},
+        "fc: a tree found that does not hold exactly its connections",
+    ),
     "full leaf": (
         {"tree": Tree(2, np.array([[[[0], [0]], [[0], [-1]]]]), np.zeros((1, 1)))},
         "fc: a leaf of 3 synapses found; fan-in is 2",

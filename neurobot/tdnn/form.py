@@ -140,7 +140,8 @@ class Neurons(Named):
         if not isinstance(tree.fan_in, int | np.integer) or tree.fan_in < LEAST_FAN_IN:
             raise ValueError(f"{name}: fan-in {tree.fan_in} found; {least}")
         leaf, shifts = np.asarray(tree.leaf), np.asarray(tree.shifts)
-        fits = leaf.shape == where.shape and shifts.ndim == 2 and len(shifts) == len(where)
+        fits = leaf.shape == where.shape and shifts.shape[1:] != (0,) and shifts.ndim == 2
+        fits = fits and len(shifts) == len(where)
         if not fits or ((leaf >= 0) != where).any() or leaf.max(initial=-1) >= shifts.shape[1]:
             raise ValueError(f"{name}: a tree found that does not hold exactly its connections")
         if shifts.min(initial=0) < 0 or shifts.max(initial=0) > MOST_SHIFT:
