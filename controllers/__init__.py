@@ -28,12 +28,14 @@ CONTROLLERS = {
     "vfh": "neurobot.controllers.vfh:VfhController",
     "poppins": "neurobot.controllers.poppins:PoppinsController",
     **{f"cnn-{name}": f"{CNN}?network={name}" for name in NETWORKS},
+    "tdnn-insight": "neurobot.controllers.tdnn:BeamsController",
+    "tdnn-insight-camera": "neurobot.controllers.tdnn:ColumnsController",
 }
 
 # Those that commands take where none are named; the others are variants of them.
 COMPARED = (
     *("random", "braitenberg", "camera", "vfh", "poppins"),
-    *("cnn-fp32", "cnn-lsq-4b", "cnn-lglsq-3b", "cnn-uniq-1b"),
+    *("cnn-fp32", "cnn-lsq-4b", "cnn-lglsq-3b", "cnn-uniq-1b", "tdnn-insight"),
 )
 
 

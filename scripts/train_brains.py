@@ -9,14 +9,13 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import torch
 from torch import nn
 
 from neurobot import __version__
 from neurobot.controllers import NETWORKS
-from neurobot.imitate.drives import SCENARIOS, SHARES, Driver, Lessons, drive, join, teacher
-from neurobot.imitate.student import STEERING, Exercises, as_input, driver
+from neurobot.imitate.drives import Lessons
+from neurobot.imitate.school import Pupil, learn, school
+from neurobot.imitate.student import Exercises, as_input
 from neurobot.qnet import Network, save
 from neurobot.quantize import convert, make_method
 from neurobot.quantize.checkpoints import versions
@@ -24,7 +23,6 @@ from neurobot.quantize.compare import compare
 from neurobot.quantize.export import export, export_float
 from neurobot.quantize.networks.steering import COLUMNS, ROWS, steering_net
 from neurobot.quantize.settings import Settings
-from neurobot.quantize.training import train_on
 
 ROUNDS = (16_000, 14_000, 14_000)  # lessons of each
 CALIBRATION = 512  # pictures
@@ -47,43 +45,6 @@ def arguments() -> argparse.Namespace:
     return args
 
 
-def gather(path: Path, who: Driver, count: int, seed: int) -> Lessons:
-    """Return the lessons of one round, from its file if it has been driven."""
-    if not path.exists():
-        lessons = join(
-            drive(scenario, who, int(share * count), 100 * seed + k)
-            for k, (scenario, share) in enumerate(zip(SCENARIOS, SHARES, strict=True))
-        )
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_suffix(".part")
-        with part.open("wb") as file:
-            np.savez_compressed(file, pictures=lessons.pictures, worth=lessons.worth)
-        part.rename(path)
-    with np.load(path) as kept:
-        return Lessons(kept["pictures"], kept["worth"])
-
-
-def learn(model: nn.Module, lessons: Lessons, kept: Path, settings: Settings) -> None:
-    """Train a network, or go on where its checkpoint ends."""
-    last = train_on(model, Exercises(lessons), settings, STEERING, kept=kept)[-1]
-    good = 100 * last["accuracy"]
-    print(f"{kept.stem}: loss {last['loss']:.4f}, good choices {good:.1f} %", flush=True)
-
-
-def school(out: Path, seed: int) -> tuple[nn.Module, Lessons]:
-    """Teach the network in full precision, anew after each round of lessons."""
-    who: Driver = teacher
-    model: nn.Module
-    rounds: list[Lessons] = []
-    for number, count in enumerate(ROUNDS):
-        rounds.append(gather(out / f"lessons-{number}.npz", who, count, seed + 1000 * number))
-        torch.manual_seed(seed)
-        model = steering_net()
-        learn(model, join(rounds), out / f"fp32-{number}.pt", Settings(seed=seed, **FULL))
-        who = driver(model)
-    return model, join(rounds)
-
-
 def keep(network: Network, name: str, args: argparse.Namespace) -> None:
     """Write an artefact that says how it was made."""
     command = f"python scripts/train_brains.py {name} --seed {args.seed}"
@@ -98,7 +59,7 @@ def quantize(model: nn.Module, lessons: Lessons, name: str, args: argparse.Names
     example = as_input(pictures[:: len(pictures) // CALIBRATION])
     quantized = convert(model, make_method(method), int(bits), example)
     settings = Settings(seed=args.seed, **(BINARY if bits == "1" else TUNED))
-    learn(quantized, lessons, args.out / f"{name}.pt", settings)
+    learn(quantized, Exercises(lessons), args.out / f"{name}.pt", settings)
     network = export(quantized, (ROWS, COLUMNS, 1))
     keep(network, name, args)
     print(f"{name}: {compare(quantized, network, pictures[::EVERY, :, :, None])}")
@@ -107,7 +68,8 @@ def quantize(model: nn.Module, lessons: Lessons, name: str, args: argparse.Names
 def main() -> None:
     args = arguments()
     args.out /= f"seed-{args.seed}"
-    model, lessons = school(args.out, args.seed)
+    settings = Settings(seed=args.seed, **FULL)
+    model, lessons = school(Pupil(steering_net), args.out, ROUNDS, settings)
     for name in args.names or NETWORKS:
         if name == "fp32":
             keep(export_float(model, (ROWS, COLUMNS, 1)), name, args)

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from neurobot import evaluate
 from neurobot.cli import main
 from neurobot.controllers import NETWORKS, make_controller
-from neurobot.controllers.cnn import WEIGHTS, CnnController, lay_out
+from neurobot.controllers.cnn import CnnController
+from neurobot.controllers.scorer import WEIGHTS, lay_out
 from neurobot.controllers.steering import (
     CHOICES,
     SPIN_LEFT,
@@ -131,7 +132,8 @@ def test_wheels_keep_the_turn_and_slow_down_for_it(robot: str) -> None:
 def test_there_is_a_file_for_every_network_and_no_other() -> None:
     bits = {f"{method}-{n}b" for method in ("lsq", "lglsq", "uniq") for n in (8, 4, 3, 2)}
     assert set(NETWORKS) == {"fp32", "uniq-1b", *bits}
-    assert {path.name for path in WEIGHTS.iterdir()} == {f"{name}.npz" for name in NETWORKS}
+    machines = {"tdnn-range", "tdnn-camera"}
+    assert {path.name for path in WEIGHTS.iterdir()} == {f"{n}.npz" for n in {*NETWORKS, *machines}}
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -15,13 +15,22 @@ torch = pytest.importorskip("torch", reason="students need PyTorch, of the extra
 from neurobot.controllers.cnn import CnnController  # noqa: E402
 from neurobot.controllers.steering import CHOICES  # noqa: E402
 from neurobot.envs.settings import Settings  # noqa: E402
-from neurobot.imitate import student  # noqa: E402
+from neurobot.imitate import school, student  # noqa: E402
 from neurobot.imitate.drives import Lessons, drive, teacher  # noqa: E402
-from neurobot.imitate.student import STEERING, Exercises, as_input, driver, is_good  # noqa: E402
+from neurobot.imitate.school import Pupil  # noqa: E402
+from neurobot.imitate.student import (  # noqa: E402
+    STEERING,
+    Exercises,
+    as_columns,
+    as_input,
+    driver,
+    is_good,
+)
 from neurobot.qnet import load  # noqa: E402
 from neurobot.quantize.networks import NETWORKS as ARCHITECTURES  # noqa: E402
 from neurobot.quantize.networks import make_network, steering  # noqa: E402
 from neurobot.quantize.networks.steering import steering_net  # noqa: E402
+from neurobot.quantize.networks.streaming import beams_net, columns_net  # noqa: E402
 from neurobot.quantize.settings import Settings as Training  # noqa: E402
 from neurobot.quantize.training import train_on  # noqa: E402
 
@@ -79,6 +88,25 @@ def test_exercises_are_lessons_as_they_are_or_in_a_mirror() -> None:
             np.testing.assert_array_equal(worth[k].numpy(), metres)
     assert seen == {False, True}
     assert len(exercises) == 20
+
+
+def test_scans_and_columns_are_mirrored_as_pictures_are() -> None:
+    scans = drive("forest", teacher, 8, seed=9, rows=8, sensor="range")
+    assert scans.pictures.shape == (8, 1, 72)
+    lessons, seen = some_lessons(8), set()
+    for seed in range(4):
+        is_mirrored = np.random.default_rng(seed).random() < 0.5
+        seen.add(is_mirrored)
+        step = -1 if is_mirrored else 1
+        beams, _ = Exercises(scans).take(np.arange(8), np.random.default_rng(seed))
+        wanted = scans.pictures[:, :, ::step].astype(np.float32) / np.float32(255)
+        np.testing.assert_array_equal(beams.numpy()[:, 0], wanted)
+        pictures = Exercises(lessons, as_columns)
+        columns, _ = pictures.take(np.arange(8), np.random.default_rng(seed))
+        assert columns.shape == (8, 36, 1, 96)
+        wanted = lessons.pictures[:, :, ::step].astype(np.float32) / np.float32(255)
+        np.testing.assert_array_equal(columns.numpy()[:, :, 0], wanted)
+    assert seen == {False, True}
 
 
 def test_exercises_have_a_checksum_over_pictures_and_worth() -> None:
@@ -153,7 +181,7 @@ def test_its_width_and_its_classes_can_be_others_and_a_gradient_reaches_all() ->
 
 
 @pytest.fixture
-def school(monkeypatch: pytest.MonkeyPatch) -> Any:
+def brains(monkeypatch: pytest.MonkeyPatch) -> Any:
     """The script, with next to nothing to learn."""
     spec = importlib.util.spec_from_file_location("train_brains", SCRIPT)
     assert spec
@@ -164,8 +192,6 @@ def school(monkeypatch: pytest.MonkeyPatch) -> Any:
     tiny: dict[str, Any] = {"epochs": 1, "lr": 0.05, "batch": 16}
     for name, value in {
         "ROUNDS": (64, 32),
-        "SCENARIOS": ("forest", "corridor"),
-        "SHARES": (0.75, 0.25),
         "CALIBRATION": 32,
         "EVERY": 4,
         "FULL": tiny,
@@ -174,17 +200,19 @@ def school(monkeypatch: pytest.MonkeyPatch) -> Any:
     }.items():
         assert hasattr(module, name)
         monkeypatch.setattr(module, name, value)
+    monkeypatch.setattr(school, "SCENARIOS", ("forest", "corridor"))
+    monkeypatch.setattr(school, "SHARES", (0.75, 0.25))
     return module
 
 
 def test_a_school_goes_on_where_it_was_and_writes_the_same_networks_again(
-    school: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    brains: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     weights = tmp_path / "weights"
     weights.mkdir()
     words = ["fp32", "uniq-1b", "--out", str(tmp_path / "out"), "--weights", str(weights)]
     monkeypatch.setattr(sys, "argv", [str(SCRIPT), *words])
-    school.main()
+    brains.main()
     first = {path.name: path.read_bytes() for path in weights.iterdir()}
     said = capsys.readouterr().out
     assert set(first) == {"fp32.npz", "uniq-1b.npz"}
@@ -197,7 +225,7 @@ def test_a_school_goes_on_where_it_was_and_writes_the_same_networks_again(
         raise AssertionError("it drove again")
 
     monkeypatch.setattr(school, "drive", never)
-    school.main()
+    brains.main()
     assert {path.name: path.read_bytes() for path in weights.iterdir()} == first
     assert capsys.readouterr().out == said
     for name in first:
@@ -205,17 +233,27 @@ def test_a_school_goes_on_where_it_was_and_writes_the_same_networks_again(
         CnnController(str(weights / name))
 
 
-def test_each_round_is_driven_by_the_student_of_the_round_before(
-    school: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    driven: list[tuple[Any, str, int, int]] = []
+PUPILS = {
+    "camera": Pupil(steering_net),
+    "range": Pupil(beams_net, "range"),
+    "columns": Pupil(columns_net, reads=as_columns),
+}
 
-    def spy(scenario: str, who: Any, count: int, seed: int) -> Lessons:
+
+@pytest.mark.parametrize("name", PUPILS)
+def test_each_round_is_driven_by_the_student_of_the_round_before(
+    name: str, brains: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pupil, driven = PUPILS[name], list[tuple[Any, str, int, int]]()
+
+    def spy(scenario: str, who: Any, count: int, seed: int, sensor: str) -> Lessons:
         driven.append((who, scenario, count, seed))
-        return drive(scenario, who, count, seed, rows=4)
+        assert sensor == pupil.sensor
+        return drive(scenario, who, count, seed, rows=4, sensor=sensor)
 
     monkeypatch.setattr(school, "drive", spy)
-    _, lessons = school.school(tmp_path, 7)
+    settings = Training(epochs=1, batch=16, seed=7)
+    _, lessons = school.school(pupil, tmp_path, (64, 32), settings)
     assert [call[1:] for call in driven] == [
         ("forest", 48, 700),
         ("corridor", 16, 701),
@@ -224,5 +262,6 @@ def test_each_round_is_driven_by_the_student_of_the_round_before(
     ]
     assert [call[0] is teacher for call in driven] == [True, True, False, False]
     assert len(lessons.pictures) == 96
+    assert lessons.pictures.shape[1:] == ((1, 72) if name == "range" else (36, 96))
     own = school.gather(tmp_path / "lessons-1.npz", teacher, 0, 0)
     np.testing.assert_array_equal(own.worth, lessons.worth[64:])

@@ -31,7 +31,7 @@ TARGETS = ("insight",)
 MACHINE, REPORT, KEPT = "machine.npz", "passes.json", "search"
 CALIBRATION = 1_000  # training images, for the steps of activations
 CALIBRATED = "virtex7"  # the cost table by the published figures
-MAX_LOSS, EPOCHS = 0.005, 10
+MAX_LOSS, EPOCHS = 0.003, 10
 DESCRIPTION = """\
 Compile a trained network, as `neurobot train --export` writes it, into a time-delay network of
 silicon synapses. Full precision is made sparse and then integer, for which it needs the images that

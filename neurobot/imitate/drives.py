@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neurobot.controllers.samples import beam_codes
 from neurobot.controllers.steering import CHOICES, choose, wheels_of
 from neurobot.envs.batch import Batch
 from neurobot.envs.settings import make_settings
@@ -20,7 +21,8 @@ from neurobot.envs.tasks import RUNNING
 from neurobot.imitate.planner import Planner
 
 Array = NDArray[Any]
-Driver = Callable[[Array, Array], Array]  # pictures (E, 36, 96), worth (E, C) -> scores (E, C)
+# Pictures (E, rows, columns), see `look`, and worth (E, C) -> scores (E, C).
+Driver = Callable[[Array, Array], Array]
 
 FIRST_SEED = 1_000_000  # evaluations count from 0
 DIFFICULTY = (0.2, 0.8)
@@ -51,9 +53,17 @@ def teacher(pictures: Array, worth: Array) -> Array:
     return worth
 
 
-def open_batch(scenario: str, rows: int) -> Batch:
-    """Open so many worlds of a scenario, seen by the camera."""
-    return Batch(rows, False, make_settings({"scenario": scenario, "sensor": "camera"}))
+def open_batch(scenario: str, rows: int, sensor: str = "camera") -> Batch:
+    """Open so many worlds of a scenario, seen by the camera or by the range finder."""
+    return Batch(rows, False, make_settings({"scenario": scenario, "sensor": sensor}))
+
+
+def look(batch: Batch) -> Array:
+    """Return what is seen in every row of worlds, bytes (E, rows, columns); a scan is one row."""
+    seen = batch.observation()
+    if "camera" in seen:
+        return np.asarray(seen["camera"][..., 0])
+    return beam_codes(seen["range"], batch.beams.range_m)[:, None]
 
 
 def rate_rows(planner: Planner, batch: Batch) -> Array:
@@ -91,15 +101,21 @@ class Whims:
 
 
 def drive(
-    scenario: str, driver: Driver, count: int, seed: int, whims: float = 0.05, rows: int = 16
+    scenario: str,
+    driver: Driver,
+    count: int,
+    seed: int,
+    whims: float = 0.05,
+    rows: int = 16,
+    sensor: str = "camera",
 ) -> Lessons:
     """Let a driver drive in so many rows of worlds until there are `count` lessons, 1 or more.
 
-    whims: see `Whims`; the driver does not know of them.
+    whims: see `Whims`; the driver does not know of them. sensor: "camera" or "range".
     """
     if count < 1:
         raise ValueError(f"drive: count={count} lessons found, 1 or more needed")
-    batch, fresh = open_batch(scenario, rows), itertools.count()
+    batch, fresh = open_batch(scenario, rows, sensor), itertools.count()
     planner, robot = Planner(batch.robot), batch.robot
     limits = robot.track_m, robot.max_speed_mps, robot.max_yaw_rate_radps
     whim = Whims(np.random.default_rng([FIRST_SEED, seed]), whims, rows)
@@ -114,7 +130,7 @@ def drive(
     for i in range(rows):
         renew(i)
     while len(parts) * rows < count:
-        parts.append(Lessons(batch.observation()["camera"][..., 0], rate_rows(planner, batch)))
+        parts.append(Lessons(look(batch), rate_rows(planner, batch)))
         scores = driver(parts[-1].pictures, parts[-1].worth)
         whim.step()
         for i in range(rows):

@@ -1,5 +1,6 @@
 """The student: a network that learns to score choices as the teacher rates them."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,10 +18,17 @@ TEMPERATURE_M = 0.25  # a choice worth so much less is to be e times less likely
 MOST_M = 8.0  # choices that are worse by more are not told apart
 GOOD_M = 0.5  # a choice worth at most so much less than the best one is a good one
 
+Reads = Callable[[Array], Tensor]  # pictures as they are -> what a network reads
+
 
 def as_input(pictures: Array) -> Tensor:
     """Turn pictures of bytes (N, rows, columns) into what a network reads, (N, 1, ...) of 0..1."""
     return torch.from_numpy(np.ascontiguousarray(pictures))[:, None].float() / 255
+
+
+def as_columns(pictures: Array) -> Tensor:
+    """Turn them into what a network of samples reads, (N, rows, 1, columns) of 0..1."""
+    return as_input(pictures).transpose(1, 2).contiguous()
 
 
 @dataclass(frozen=True)
@@ -28,17 +36,18 @@ class Exercises:
     """Lessons as a training loop reads them; by chance, half of the batches in a mirror."""
 
     lessons: Lessons
+    reads: Reads = as_input
 
     def __len__(self) -> int:
         """Return how many there are."""
         return len(self.lessons.pictures)
 
     def take(self, numbers: Numbers, chance: np.random.Generator) -> tuple[Tensor, Targets]:
-        """Return pictures (n, 1, rows, columns), 0..1, and what the choices are worth, (n, C)."""
+        """Return pictures as the network reads them, and what the choices are worth, (n, C)."""
         pictures, worth = self.lessons.pictures[numbers], self.lessons.worth[numbers]
         if chance.random() < 0.5:
             pictures, worth = pictures[:, :, ::-1], worth[:, mirrored_choices()]
-        return as_input(pictures), (torch.from_numpy(worth),)
+        return self.reads(pictures), (torch.from_numpy(worth),)
 
     def checksum(self) -> int:
         """Return the CRC-32 over all values."""
@@ -69,10 +78,10 @@ def is_good(outputs: Tensor, targets: Targets) -> Tensor:
 STEERING = Goal(loss, is_good)
 
 
-def driver(model: nn.Module) -> Driver:
+def driver(model: nn.Module, reads: Reads = as_input) -> Driver:
     """Let a network drive, by its scores alone."""
 
     def score(pictures: Array, worth: Array) -> Array:
-        return predict(model, as_input(pictures)).numpy()
+        return predict(model, reads(pictures)).numpy()
 
     return score
