@@ -21,7 +21,7 @@ from neurobot.quantize.course import Goal  # noqa: E402
 from neurobot.quantize.datasets import to_input  # noqa: E402
 from neurobot.quantize.examples import Labelled, Tensors  # noqa: E402
 from neurobot.quantize.outputs import predict  # noqa: E402
-from neurobot.tdnn import Net, Neurons  # noqa: E402
+from neurobot.tdnn import Maxima, Net, Neurons  # noqa: E402
 from neurobot.tdnn.direct import evaluate  # noqa: E402
 
 chance = settings(deadline=None, database=None, derandomize=True, max_examples=30)
@@ -59,6 +59,16 @@ def differences_of_trees(old: Neurons, new: Neurons) -> bool:
     return bool(
         (old.tree.leaf != new.tree.leaf).any() or (old.tree.shifts != new.tree.shifts).any()
     )
+
+
+def test_what_surrounds_a_map_never_is_its_maximum() -> None:
+    one = Neurons("one", np.full((1, 1, 1, 1), -1.0), np.ones(1), np.zeros(1))
+    sums = Neurons("sums", np.arange(1.0, 10).reshape(1, 3, 3, 1), np.ones(1), np.zeros(1))
+    pool = Maxima("pool", (3, 3), (2, 2), (2, 1))
+    net = Net(input_shape=(3, 5, 1), stages=(one, pool, sums))
+    images = np.random.default_rng(2).integers(1, 256, (5, 3, 5, 1), dtype=np.uint8)
+    logits = predict(as_module(net), to_input(images)).numpy()
+    np.testing.assert_allclose(logits, evaluate(net, images), rtol=1e-5)
 
 
 def test_weights_of_the_first_layer_learn_as_fast_as_if_pixels_were_0_to_1() -> None:

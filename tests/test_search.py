@@ -13,7 +13,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="the search needs PyTorch, extra 'train'")
 
 from chains import Array, differences  # noqa: E402
-from small_tasks import CLASSES, QUICK, sparse, stripes, untrained  # noqa: E402
+from small_tasks import CLASSES, COUNT, QUICK, sparse, stripes, untrained  # noqa: E402
 
 from neurobot.compile import candidates, search  # noqa: E402
 from neurobot.compile.candidates import SCORES, Task, digest, drawn, image_task  # noqa: E402
@@ -23,6 +23,7 @@ from neurobot.compile.fan_in import fan_in  # noqa: E402
 from neurobot.compile.prune import prune  # noqa: E402
 from neurobot.compile.retrain import accuracy, retrain  # noqa: E402
 from neurobot.compile.search import RETREATS, WHOLE, Found, Plan, Try, by_choices  # noqa: E402
+from neurobot.quantize.course import Goal, cross_entropy  # noqa: E402
 from neurobot.quantize.datasets import Dataset  # noqa: E402
 from neurobot.quantize.examples import Labelled, Tensors  # noqa: E402
 from neurobot.tdnn import Clocking, Net  # noqa: E402
@@ -177,6 +178,21 @@ def test_where_nothing_is_good_enough_the_network_comes_back_as_it_was(trained: 
     assert len(there.tries) > 4
 
 
+def test_the_tasks_own_goal_is_learned(trained: Net) -> None:
+    calls: list[int] = []
+
+    def loss(outputs: Any, targets: Any) -> Any:
+        calls.append(len(outputs))
+        return cross_entropy(outputs, targets)
+
+    plan = replace(PLAN, ranks=(), keeps=(0.7,), max_loss=1.0)
+    task = replace(image_task(dataset()), goal=Goal(loss, None))
+    there = search.search(trained, task, plan)
+    assert len(there.choices) == 3
+    steps = 3 * (plan.examples // QUICK.batch) + plan.final.epochs * (COUNT // QUICK.batch)
+    assert len(calls) == steps
+
+
 # --- the rule alone: nothing is trained, and scores follow from connections ---
 
 
@@ -263,6 +279,7 @@ def test_a_search_that_went_too_far_is_repeated_with_less_slack(
     else:
         expected = exhaustive(net, task, plan, RETREATS[rounds - 1])
         assert total(there.net) == total(expected)
+        assert len({tried.layer for tried in there.choices}) == len(there.choices)
         assert ends[-1].connections == total(there.net)
 
 
@@ -273,6 +290,14 @@ def test_layers_may_have_to_be_factorized(monkeypatch: pytest.MonkeyPatch) -> No
     )
     assert {tried.rank for tried in free.tries} > {tried.rank for tried in bound.tries[1:-1]}
     assert None not in {tried.rank for tried in bound.tries[1:-1]}
+
+
+def test_layers_with_hardly_any_connections_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    task = ruled(lambda net: 1.0, monkeypatch)
+    net = untrained()  # 36, 768 and 36 connections
+    for least, layers in ((0.95, 0), (0.33, 1), (0.32, 3)):  # then 38 + 36 + 36, 38 + 2 + 36
+        plan = replace(PLAN, ranks=(), keeps=(0.05,), least=least)
+        assert len(search.search(net, task, plan).choices) == layers, least
 
 
 def test_the_choices_lead_to_the_network_before_retraining(

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from neurobot.compile import factors
+from neurobot.compile.factors import full_rank, sparse
 from neurobot.compile.fold import fold_stage
 from neurobot.qnet.checks import whole
 from neurobot.tdnn.direct import BATCH, all_maps, spread
@@ -75,7 +75,7 @@ def ranks(net: Net, name: str, images: ArrayLike | None = None) -> Ranks:
     """Look at a layer at all ranks at once; see `low_rank`."""
     layer = real_layer(net, name)
     matrix = layer.weights.reshape(len(layer.weights), -1)
-    return Ranks(net, layer, *factors.full_rank(matrix, moments(net, name, images)))
+    return Ranks(net, layer, *full_rank(matrix, moments(net, name, images)))
 
 
 def low_rank(net: Net, name: str, rank: int, images: ArrayLike | None = None) -> Net:
@@ -90,7 +90,7 @@ def sparse_factors(
     net: Net,
     name: str,
     keep: float | Sequence[float],
-    count: int = 2,
+    factors: int = 2,
     *,
     inner: int | None = None,
     images: ArrayLike | None = None,
@@ -104,11 +104,11 @@ def sparse_factors(
     layer = real_layer(net, name)
     matrix = layer.weights.reshape(len(layer.weights), -1)
     m, n = matrix.shape
-    whole(f"{name}: factors", count, LEAST_FACTORS, MOST_FACTORS)
+    whole(f"{name}: factors", factors, LEAST_FACTORS, MOST_FACTORS)
     rows = min(m, n) if inner is None else whole(f"{name}: inner", inner, 1, min(m, n))
-    sizes = [rows * n, *[rows * rows] * (count - 2), m * rows]
+    sizes = [rows * n, *[rows * rows] * (factors - 2), m * rows]
     budgets = budgets_of(name, keep, sizes)
-    return split(net, layer, factors.sparse(matrix, rows, budgets, moments(net, name, images)))
+    return split(net, layer, sparse(matrix, rows, budgets, moments(net, name, images)))
 
 
 def budgets_of(name: str, keep: float | Sequence[float], sizes: Sequence[int]) -> list[int]:
@@ -134,7 +134,7 @@ def separable(net: Net, name: str, rank: int) -> Net:
     out, rows, columns, channels = layer.weights.shape
     matrix = layer.weights.transpose(0, 2, 1, 3).reshape(out * columns, rows * channels)
     whole(f"{name}: rank", rank, 1, min(matrix.shape))
-    first, last, _ = factors.full_rank(matrix, units(net, name, rows * channels))
+    first, last, _ = full_rank(matrix, units(net, name, rows * channels))
     down = linear(layer, "a", first[:rank].reshape(rank, rows, 1, channels))
     down = replace(down, stride=(layer.stride[0], 1), padding=(layer.padding[0], 0))
     across = replace(

@@ -56,7 +56,7 @@ class Sums(nn.Module):
 
     def neurons(self) -> Neurons:
         """Return the layer with what was learned."""
-        weights = (self.weight * self.mask).detach().double()
+        weights = self.weight.detach().double()
         if not self.whole:
             weights = weights.permute(0, 2, 3, 1)
         learned = weights.reshape(self.layer.weights.shape).numpy() / self.gain

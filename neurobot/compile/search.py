@@ -6,9 +6,9 @@ retrained for a moment on some of the examples, has lost no more than is allowed
 share of the allowance is as the root of its connections; as the last retraining gives back more
 than a moment of it, candidates are allowed `slack` times as much. The candidate with fewest
 connections stays, as it was retrained, and the next layer goes on from there; where none is good
-enough the layer stays as it is. What is left in the end is retrained for longer. If it has lost
-more than is allowed then, the search is repeated with less slack, by RETREATS, before the network
-is given back as it was.
+enough the layer stays as it is, and so does one with hardly any of the connections that are left.
+The end is retrained for longer. If it has lost more than is allowed then, the search is repeated
+with less slack, by RETREATS, before the network is given back as it was.
 
 All accuracies are those on a validation split. Largest layer first, each with retraining, is how
 the published works are read; the grid, the shares and what follows a failure are assumed.
@@ -47,6 +47,7 @@ class Plan:
     connections.
     unfactorized: whether layers may also be pruned as they are. slack: see the module. examples: so
     many of them retrain a candidate, by `quick`; `final` is for what is left in the end, with all.
+    least: layers with a smaller share of the connections stay as they are.
     """
 
     max_loss: float = 0.003
@@ -54,6 +55,7 @@ class Plan:
     ranks: tuple[float, ...] = (0.1, 0.03, 0.01)
     keeps: tuple[float, ...] = (0.03, 0.05, 0.08, 0.12, 0.2, 0.3, 0.5, 1.0)
     unfactorized: bool = True
+    least: float = 0.02
     examples: int = 10_000
     quick: Settings = QUICK
     final: Settings = FINAL
@@ -191,7 +193,8 @@ class Hunt:
         shares = np.sqrt([connections(layer) for layer in order])
         floors = start - allowance * np.cumsum(shares) / shares.sum()
         for layer, floor in zip(order, floors.tolist(), strict=True):
-            net = self.thin(net, layer.name, floor)
+            if connections(layer) >= self.plan.least * connections(*net.layers):
+                net = self.thin(net, layer.name, floor)
         return net
 
     def finish(self, net: Net, kept: Path | None) -> Net:
