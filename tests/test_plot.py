@@ -15,7 +15,7 @@ from neurobot import evaluate
 from neurobot.cli import main
 from neurobot.controllers import veto
 from neurobot.controllers.mind import TICKS
-from neurobot.cost import COST_TABLES
+from neurobot.cost import COST_TABLES, tables_of
 from neurobot.envs.geometry import winding
 from neurobot.envs.outlines import convex_outlines, raster_outlines
 from neurobot.loop import Timing
@@ -198,7 +198,7 @@ def test_costs_of_decisions_add_up_to_what_is_evaluated() -> None:
     assert len(poppins.events) == sum(record.decisions for record in records) == 60
     assert poppins.latency_s.sum() == pytest.approx(sum(r.latency_total_s for r in records))
     assert poppins.latency_s.max() == max(record.latency_max_s for record in records)
-    for table in COST_TABLES.values():
+    for table in tables_of("poppins").values():
         energies = [table.dynamic_j(record.events) for record in records if record.events]
         total_j = sum(energy for energy in energies if energy is not None)
         assert poppins.dynamic_j(table).sum() == pytest.approx(total_j)

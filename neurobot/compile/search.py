@@ -55,7 +55,7 @@ class Plan:
     ranks: tuple[float, ...] = (0.1, 0.03, 0.01)
     keeps: tuple[float, ...] = (0.03, 0.05, 0.08, 0.12, 0.2, 0.3, 0.5, 1.0)
     unfactorized: bool = True
-    least: float = 0.02
+    least: float = 0.015
     examples: int = 10_000
     quick: Settings = QUICK
     final: Settings = FINAL
