@@ -320,7 +320,7 @@ def test_a_crop_is_a_window_of_the_image_in_a_black_frame() -> None:
 
 
 def test_a_shift_moves_and_never_mirrors() -> None:
-    images = noise(100, 6, 5, 1)
+    images = noise(400, 6, 5, 1)
     found = shift(images, np.random.default_rng(3))
     places = set()
     for image, moved in zip(images, found, strict=True):
