@@ -132,6 +132,8 @@ def test_full_precision_goes_through_all_passes(folder: Path, tmp_path: Path) ->
     assert by_name["prune"]["connections"] < by_name["fold"]["connections"] / 2
     assert by_name["retrain"]["accuracy"] >= by_name["trained"]["accuracy"] - 0.04
     assert by_name["fan-in"]["accuracy"] == by_name["compress"]["accuracy"]
+    changed = [row["changed"] for row in rows]
+    assert changed == [None] * 6 + [0, 0], "delays and trees change no score"
 
     # The machine of the file, looked at without time, gives what the report says.
     images, net = load_dataset("mnist"), files.load(one / "machine.npz")

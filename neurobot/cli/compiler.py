@@ -4,7 +4,7 @@ import argparse
 import json
 import math
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from neurobot import __version__
 from neurobot.cli.terminal import make_table, print_json, wide_console
 from neurobot.cli.train import check_place
 from neurobot.compile.fan_in import PARTITIONERS
-from neurobot.compile.flow import Pass, Request, answers, to_machine, totals
+from neurobot.compile.flow import Pass, Request, scores_of, to_machine, totals
 from neurobot.compile.fold import fold
 from neurobot.cost import COST_TABLES
 from neurobot.insight import CLOCK_HZ, Machine, frames_per_s
@@ -108,14 +108,21 @@ def rehearse(net: Net, request: Request) -> None:
     Machine(last.net)
 
 
-def row_of(step: Pass, images: "Dataset | None") -> dict[str, Any]:
-    """Return what a pass left, measured on the validation images."""
-    right = None
-    if images is not None:
-        labels = images.validation.labels
-        pixels = images.validation.take(np.arange(len(labels)))
-        right = float((answers(step.net, pixels) == labels).mean())
-    return {"pass": step.name, "accuracy": right, **totals(step.net)}
+def rows_of(steps: Sequence[Pass], images: "Dataset | None") -> Iterator[dict[str, Any]]:
+    """Yield what each pass left, measured on the validation images.
+
+    changed: of how many of them integers give other scores than before the pass.
+    """
+    scores: Any = None
+    right = changed = None
+    for name, net in steps:
+        if images is not None:
+            labels, before = images.validation.labels, scores
+            scores = scores_of(net, images.validation.take(np.arange(len(labels))))
+            right = float((scores.argmax(axis=1) == labels).mean())
+            if before is not None and net.integer and before.dtype == scores.dtype:
+                changed = int((scores != before).any(axis=1).sum())
+        yield {"pass": name, "accuracy": right, "changed": changed, **totals(net)}
 
 
 def examine(machine: Machine, images: "Dataset") -> dict[str, Any]:
@@ -211,10 +218,8 @@ def run(args: argparse.Namespace) -> None:
             f"{args.network}: a network of images of shape {net.input_shape} found, those of "
             f"{images.title} have {shape_of(images)}"
         )
-    steps, rows = [], list[dict[str, Any]]()
-    for step in passes_of(net, args, request, images, folder / KEPT):
-        steps.append(step)
-        rows.append(row_of(step, images))
+    steps = list(passes_of(net, args, request, images, folder / KEPT))
+    rows = list(rows_of(steps, images))
     machine = Machine(steps[-1].net)
     document = describe(machine, args.clock_hz) | {"test": images and examine(machine, images)}
     folder.mkdir(parents=True, exist_ok=True)
@@ -252,6 +257,12 @@ def show(args: argparse.Namespace, rows: list[dict[str, Any]], document: dict[st
         f"{prefixed(document['clock_hz'], 'Hz')}; scores come {document['latency_clocks']} clocks "
         f"({prefixed(document['latency_s'], 's')}) after the last sample."
     )
+    changed = {row["pass"]: row["changed"] for row in rows if row["changed"] is not None}
+    if changed:
+        told = ", ".join(f"{name} {count:,}" for name, count in changed.items())
+        console.print(
+            f"Validation images to which integers give other scores after a pass: {told}."
+        )
     if test := document["test"]:
         console.print(
             f"Test images, streamed clock by clock: {test['right']:,} of {test['frames']:,} right, "

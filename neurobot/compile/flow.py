@@ -65,13 +65,14 @@ def to_machine(net: Net, request: Request, images: Array | None) -> Iterator[Pas
         yield Pass("fan-in", fan_in(net, request.fan_in, request.partition))
 
 
-def answers(net: Net, images: Array) -> Array:
-    """Return the class of the highest score for each image (N, ...).
+def scores_of(net: Net, images: Array) -> Array:
+    """Return the scores (N, n) of images (N, ...); in time those of the streaming machine."""
+    return evaluate(net, images) if net.clocking is None else Machine(net).run_all(images)
 
-    In time it is the streaming machine that answers.
-    """
-    scores = evaluate(net, images) if net.clocking is None else Machine(net).run_all(images)
-    return np.asarray(scores.argmax(axis=1))
+
+def answers(net: Net, images: Array) -> Array:
+    """Return the class of the highest score for each image (N, ...)."""
+    return np.asarray(scores_of(net, images).argmax(axis=1))
 
 
 def totals(net: Net) -> dict[str, int | None]:
