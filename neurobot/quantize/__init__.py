@@ -14,6 +14,8 @@ from neurobot.quantize.convert import keep_steps_positive as keep_steps_positive
 from neurobot.quantize.convert import parameter_groups as parameter_groups
 from neurobot.quantize.convert import penalty as penalty
 from neurobot.quantize.convert import set_progress as set_progress
+from neurobot.quantize.fusing import deploy as deploy
+from neurobot.quantize.fusing import fuse as fuse
 from neurobot.quantize.grids import Grid as Grid
 from neurobot.quantize.layers import Add as Add
 from neurobot.quantize.layers import GlobalAvgPool as GlobalAvgPool

@@ -21,6 +21,7 @@ from neurobot.qnet import Network, Requant, Runner
 from neurobot.quantize.base import Rounding
 from neurobot.quantize.emit import Site
 from neurobot.quantize.emit_integers import Integers
+from neurobot.quantize.fusing import deploy
 from neurobot.quantize.layers import QuantConv2d, QuantLinear
 from neurobot.quantize.rules import spread
 from neurobot.quantize.tracing import walk
@@ -96,6 +97,7 @@ def compare(model: nn.Module, network: Network, images: NDArray[np.uint8]) -> Co
             f"images: {images.dtype} of shape {images.shape} found; "
             f"allowed: uint8 (N, {', '.join(map(str, network.input_shape))})"
         )
+    model = deploy(model)
     emitter = Integers(network.input_shape)
     walk(model, emitter)
     if missing := [site.map for site in emitter.sites if site.map not in network.signals]:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from neurobot.quantize.base import Pixels, Quantizer, Rounding
+from neurobot.quantize.fused_bn import Fused, fused_layers, weight_of
 from neurobot.quantize.grids import Grid, check_bits
 from neurobot.quantize.layers import Add, QuantAdd, QuantConv2d, QuantGlobalAvgPool, QuantLinear
 from neurobot.quantize.refusals import (
@@ -16,9 +17,11 @@ from neurobot.quantize.refusals import (
     is_convertible,
     is_left_alone,
     refuse_example,
+    refuse_grid,
     refuse_network,
     refuse_no_method,
     refuse_pixels,
+    refuse_steps,
 )
 from neurobot.quantize.rules import Method
 from neurobot.quantize.watching import Seen, calibrate, quantizers, watch
@@ -35,6 +38,7 @@ class Plan:
     pixels: bool
     seen: Seen
     edges: tuple[str, str]  # the first and the last layer with weights, as they were called
+    input_bits: Mapping[str, int]  # of layers whose inputs have other bits than their weights
     like: Tensor  # of the kind and on the device of the steps
 
     def make(self, grid: Grid, label: str, channels: int = 0) -> Quantizer:
@@ -70,8 +74,11 @@ class Plan:
     def replace(self, name: str, module: nn.Module, bits: int | None) -> nn.Module:
         """Return the quantized form of a layer."""
         if isinstance(module, WEIGHTED):
-            inputs = None if bits is None else self.inputs(name, bits)
-            weights = None if bits is None else self.weights(name, module.weight, bits)
+            inputs = None if bits is None else self.inputs(name, self.input_bits.get(name, bits))
+            weights = None if bits is None else self.weights(name, weight_of(module), bits)
+            if isinstance(module, Fused):
+                refuse_grid(name, weights)
+                return module.quantized(inputs, weights)
             if isinstance(module, nn.Conv2d):
                 return QuantConv2d.of(module, inputs, weights)
             return QuantLinear.of(module, inputs, weights)
@@ -87,15 +94,17 @@ def convert(
     example: Tensor,
     *,
     layer_bits: Mapping[str, int | None] | None = None,
+    activation_bits: int | None = None,
     edge_bits: int | None = 8,
     per_channel: bool = False,
     pixels: bool = True,
 ) -> nn.Module:
     """Return a quantized copy of a network, its steps set from its weights and an example.
 
-    bits: of weights and inputs; edge_bits: of the first and the last layer with weights, None for
-    full precision; layer_bits: by the name of a module, stronger than both; None for a module
-    that cannot be converted leaves it, and all in it, as it is. Sums and pools have 8 bits.
+    bits: of weights and inputs; activation_bits: of inputs, where others than of weights;
+    edge_bits: of the first and the last layer with weights, None for full precision; layer_bits:
+    by the name of a module, stronger than the others; None for a module that cannot be converted
+    leaves it, and all in it, as it is. Sums and pools have 8 bits.
     example: a batch of inputs (N, ...); what a layer reads from it decides whether its input has
     a sign. pixels: the first layer reads images in 0..1, of 8 bits.
     Raises ValueError in the name of the layer that cannot be converted. Hooks stay behind.
@@ -105,13 +114,19 @@ def convert(
     names = [n for n, m in named if is_convertible(m) and not is_left_alone(n, chosen)]
     refuse_network(model, names, chosen)
     refuse_no_method(method)
+    refuse_steps(model, per_channel)
     refuse_example(example)
     made = copy.deepcopy(model)
     seen = watch(made, names, example)
     modules = {name: made.get_submodule(name) for name in names}
     weighted = [name for name in seen.calls if isinstance(modules[name], WEIGHTED)]
     like = next(p for p in made.parameters() if p.is_floating_point())
-    plan = Plan(method, per_channel, pixels, seen, (weighted[0], weighted[-1]), like)
+    edges = (weighted[0], weighted[-1])
+    input_bits = {}
+    if activation_bits is not None:
+        inner = {*weighted} - {*edges} - chosen.keys()
+        input_bits = dict.fromkeys(inner, check_bits("activation_bits", activation_bits))
+    plan = Plan(method, per_channel, pixels, seen, edges, input_bits, like)
     wanted = bits_of(plan, modules, bits, edge_bits) | {n: chosen[n] for n in names if n in chosen}
     check_all_bits(wanted, bits)
     if pixels and wanted[weighted[0]] is not None:
@@ -165,6 +180,9 @@ def penalty(model: nn.Module) -> Tensor:
         if own.error is not None:
             total = total + own.method.penalty_weight(own.progress) * own.error
             own.error = None
+    for layer in fused_layers(model).values():
+        if layer.group_lasso is not None:
+            total = total + layer.group_lasso(layer.by_position(layer.fused_weight))
     return total
 
 

@@ -8,12 +8,13 @@ from neurobot.quantize.compare import compare as compare
 from neurobot.quantize.emit import Emitter
 from neurobot.quantize.emit_integers import Integers
 from neurobot.quantize.emit_reals import Reals
+from neurobot.quantize.fusing import deploy
 from neurobot.quantize.tracing import walk
 
 
 def write(model: nn.Module, emitter: Emitter) -> Network:
-    """Write all layers of a model into a network."""
-    output_scale = emitter.finish(*walk(model, emitter))
+    """Write all layers of a model into a network, fused ones as they are deployed."""
+    output_scale = emitter.finish(*walk(deploy(model), emitter))
     shape = emitter.source().shape
     return Network(input_shape=shape, layers=tuple(emitter.layers), output_scale=output_scale)
 

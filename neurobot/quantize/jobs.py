@@ -1,13 +1,14 @@
 """A whole job: a network in full precision, its quantized form, and how many images they tell."""
 
+import copy
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from neurobot.qnet import Network
 from neurobot.quantize.checkpoints import load_checkpoint, load_weights
@@ -15,9 +16,12 @@ from neurobot.quantize.convert import convert
 from neurobot.quantize.datasets import Dataset
 from neurobot.quantize.examples import Labelled, first_inputs
 from neurobot.quantize.export import export, export_float
+from neurobot.quantize.fused_bn import fused_layers
+from neurobot.quantize.fusing import fuse
 from neurobot.quantize.methods import make_method
 from neurobot.quantize.networks import NETWORKS, make_network
 from neurobot.quantize.settings import Settings, reproducible
+from neurobot.quantize.tiles import Thinning, draw_to_zero, mask_tiles
 from neurobot.quantize.training import Watch, check_decay, train_on
 from neurobot.quantize.uniq import binary_rules
 from neurobot.quantize.watching import calibrate
@@ -33,7 +37,11 @@ UNIQ_EPOCHS, LLSQ_EPOCHS = 120, 60
 
 @dataclass(frozen=True)
 class Form:
-    """How a network is quantized; layer_bits is stronger than bits and edge_bits."""
+    """How a network is quantized; layer_bits is stronger than the other bits.
+
+    activation_bits: of inputs, None for as many as of weights; fused: batch norms are fused into
+    the weights before these are quantized; thinning: how many tiles of fused weights are zero.
+    """
 
     method: str = NONE
     bits: int = 4
@@ -41,12 +49,25 @@ class Form:
     layer_bits: Mapping[str, int | None] = field(default_factory=dict)
     edge_bits: int | None = 8
     per_channel: bool = False
+    activation_bits: int | None = None
+    fused: bool = False
+    thinning: Thinning | None = None
+
+    def __post_init__(self) -> None:
+        if self.thinning and not self.fused:
+            raise ValueError("form: zero tiles found, but fused=False; only fused weights have any")
 
     @property
     def identity(self) -> dict[str, Any]:
-        """Everything of it, as a checkpoint keeps it."""
-        whole = {"options": dict(self.options), "layer_bits": dict(self.layer_bits)}
-        return {**self.__dict__, **whole}
+        """Everything of it, as a checkpoint keeps it.
+
+        What checkpoints did not know at first is only there where it is asked for.
+        """
+        thinning = self.thinning and asdict(self.thinning)
+        later = {"activation_bits": self.activation_bits, "fused": self.fused, "thinning": thinning}
+        own = {name: value for name, value in self.__dict__.items() if name not in later}
+        own |= {"options": dict(self.options), "layer_bits": dict(self.layer_bits)}
+        return own | {name: value for name, value in later.items() if value}
 
     def settings(self, like: Settings) -> Settings:
         """Return settings with the method's own rates, decay and warm-up for so many bits.
@@ -124,6 +145,27 @@ class Job:
         load_weights(path, model, parts["model"])
         return model.eval()
 
+    def first_batches(self, count: int, settings: Settings) -> list[Tensor]:
+        """Return the first inputs of a training."""
+        examples = Labelled(self.images.train)
+        return first_inputs(examples, settings.batch, count, settings.seed)
+
+    def train_thin(
+        self,
+        model: nn.Module,
+        thinning: Thinning,
+        settings: Settings,
+        kept: Path | None = None,
+        watch: Watch | None = None,
+    ) -> nn.Module:
+        """Train a network's fused form in full precision, while tiles are drawn to zero."""
+        made = fuse(model, self.first_batches(1, settings)[0])
+        draw_to_zero(made, thinning)
+        lasso = {"strength": thinning.strength, "tile": asdict(thinning.tile)}
+        examples, identity = Labelled(self.images.train), self.identity(Form()) | lasso
+        train_on(made, examples, settings, kept=kept, identity=identity, watch=watch)
+        return made.cpu()
+
     def quantized(self, model: nn.Module, form: Form, settings: Settings) -> nn.Module:
         """Return the quantized form of a trained network, calibrated and not yet trained.
 
@@ -131,8 +173,11 @@ class Job:
         stay in full precision too.
         """
         count = CALIBRATION.get(form.method, 1)
-        examples = Labelled(self.images.train)
-        batches = first_inputs(examples, settings.batch, count, settings.seed)
+        batches = self.first_batches(count, settings)
+        if form.fused:
+            model = copy.deepcopy(model) if fused_layers(model) else fuse(model, batches[0])
+        if form.thinning:
+            mask_tiles(model, form.thinning)
         binary = form.method == "uniq" and form.bits == 1 and form.edge_bits is None
         with reproducible(settings):
             made = convert(
@@ -141,6 +186,7 @@ class Job:
                 form.bits,
                 batches[0],
                 layer_bits={**(binary_rules(model) if binary else {}), **form.layer_bits},
+                activation_bits=form.activation_bits,
                 edge_bits=form.edge_bits,
                 per_channel=form.per_channel,
             )

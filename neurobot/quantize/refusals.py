@@ -5,6 +5,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from neurobot.quantize.base import Quantizer
+from neurobot.quantize.fused_bn import Fused, fused_layers
 from neurobot.quantize.layers import Add, GlobalAvgPool
 from neurobot.quantize.rules import Method
 from neurobot.quantize.watching import Seen
@@ -21,6 +23,8 @@ def is_convertible(module: nn.Module) -> bool:
         return False
     if isinstance(module, WEIGHTED) and not has_own_weight(module):
         return False
+    if isinstance(module, Fused):
+        return module.weight_quantizer is None
     return type(module) in (*WEIGHTED, Add, GlobalAvgPool)
 
 
@@ -96,6 +100,24 @@ def refuse_no_method(method: object) -> None:
     """Refuse the name of a method in the place of one."""
     if not isinstance(method, Method):
         raise ValueError(f"method: {method!r} found; one is needed, as make_method('lsq') makes")
+
+
+def refuse_steps(model: nn.Module, per_channel: bool) -> None:
+    """Refuse steps by channel where batch norm already scales the weights by channel."""
+    for name in fused_layers(model) if per_channel else ():
+        raise ValueError(
+            f"{called(name)}: per_channel with a fused batch norm found; fused weights have one "
+            "step for all channels"
+        )
+
+
+def refuse_grid(name: str, weights: Quantizer | None) -> None:
+    """Refuse fused weights that cannot become 0: tiles could not, nor could statistics settle."""
+    if weights is not None and weights.grid.odd:
+        raise ValueError(
+            f"{called(name)}: a grid of weights without a zero found, as uniq has it; with a fused "
+            "batch norm, and for tiles of zeros, one with a zero is needed (lsq, llsq or lglsq)"
+        )
 
 
 def refuse_example(example: Tensor) -> None:
