@@ -16,6 +16,10 @@ COUNTS = {
     "small_cnn": 32_154,
     "mlp": 266_610,
     "lenet": 431_150,
+    "small_vgg": 75_450,
+    "vgg_small": 4_660_106,
+    "vgg16_cifar": 14_724_042,
+    "resnet18_cifar": 11_173_962,
     "resnet20": 272_474,
     "mobilenet_cifar": 411_466,
     "resnet18": 11_689_512,
@@ -23,6 +27,14 @@ COUNTS = {
     "resnet50": 25_557_032,
     "mobilenet_v2": 3_504_872,
     "shufflenet_v2": 2_278_604,
+}
+# Products of an image, all windows in full: those of ResNet-20 are published as 40.8 million.
+PRODUCTS = {
+    "small_vgg": 5_537_664,
+    "vgg_small": 607_600_640,
+    "vgg16_cifar": 313_201_664,
+    "resnet18_cifar": 555_422_720,
+    "resnet20": 40_813_184,
 }
 # Names and shapes in checkpoints in the form of torchvision.
 CHECKPOINTS = {
@@ -73,8 +85,17 @@ CHECKPOINTS = {
 }
 # Entries of torchvision's state dicts: parameters, and three buffers per batch norm.
 ENTRIES = {"resnet18": 122, "resnet34": 218, "resnet50": 320, "mobilenet_v2": 314}
-OWN_SIZE = ("small_cnn", "mlp", "lenet")  # their linear layers read a map of one size
-WIDTHS = {"small_cnn": 0.5, "mobilenet_cifar": 0.25, "mobilenet_v2": 0.25, "shufflenet_v2": 0.25}
+VGGS = ("small_vgg", "vgg_small", "vgg16_cifar")
+OWN_SIZE = ("small_cnn", "mlp", "lenet", *VGGS)  # their linear layers read a map of one size
+WIDTHS = {
+    "small_cnn": 0.5,
+    "small_vgg": 0.25,
+    "vgg_small": 1 / 32,
+    "vgg16_cifar": 1 / 16,
+    "mobilenet_cifar": 0.25,
+    "mobilenet_v2": 0.25,
+    "shufflenet_v2": 0.25,
+}
 # After each part, for an image of the network's own size.
 MAPS: dict[str, dict[str, tuple[int, ...]]] = {
     "resnet20": {"layer1": (16, 32, 32), "layer2": (32, 16, 16), "layer3": (64, 8, 8)},
@@ -84,6 +105,15 @@ MAPS: dict[str, dict[str, tuple[int, ...]]] = {
     "mobilenet_cifar": {"features.0": (32, 32, 32), "features": (384, 8, 8)},
     "shufflenet_v2": {"stage2": (116, 28, 28), "stage4": (464, 7, 7), "conv5": (1024, 7, 7)},
     "small_cnn": {"features.2": (16, 14, 14), "features": (32, 7, 7)},
+    "small_vgg": {
+        "relu1": (16, 28, 28),
+        "relu3": (32, 14, 14),
+        "relu5": (64, 7, 7),
+        "flat": (576,),
+    },
+    "vgg_small": {"relu2": (128, 32, 32), "pool2": (256, 8, 8), "flat": (8192,)},
+    "vgg16_cifar": {"conv3": (128, 16, 16), "pool4": (512, 2, 2), "norm13": (512, 2, 2)},
+    "resnet18_cifar": {"maxpool": (64, 32, 32), "layer1": (64, 32, 32), "layer4": (512, 4, 4)},
     "mlp": {"fc1": (300,), "fc2": (100,)},
     "lenet": {"conv1": (20, 24, 24), "conv2": (50, 8, 8), "flatten": (800,), "fc1": (500,)},
 }
@@ -105,6 +135,24 @@ def test_every_network_has_the_published_number_of_parameters() -> None:
         with torch.device("meta"):
             network = NETWORKS[name].make()
         assert sum(p.numel() for p in network.parameters()) == count, name
+
+
+@pytest.mark.parametrize("name", PRODUCTS)
+def test_an_image_takes_the_published_number_of_products(name: str) -> None:
+    layers, products = (torch.nn.Conv2d, torch.nn.Linear), 0
+
+    def add(layer: Any, _: Any, output: Any) -> None:
+        nonlocal products
+        products += output.numel() * layer.weight[0].numel()
+
+    with torch.device("meta"):
+        network = NETWORKS[name].make().eval()
+        for layer in network.modules():
+            if isinstance(layer, layers):
+                layer.register_forward_hook(add)
+        rows, columns, channels = NETWORKS[name].input_shape
+        network(torch.zeros(1, channels, rows, columns))
+    assert products == PRODUCTS[name]
 
 
 @pytest.mark.parametrize("name", CHECKPOINTS)
@@ -172,7 +220,12 @@ def test_the_3x3_convolution_of_a_bottleneck_has_the_stride() -> None:
 
 
 def test_activations_are_those_of_the_papers() -> None:
-    counts = {"resnet20": (19, 0), "mobilenet_v2": (0, 35), "shufflenet_v2": (37, 0)}
+    counts = {
+        "vgg16_cifar": (13, 0),
+        "resnet20": (19, 0),
+        "mobilenet_v2": (0, 35),
+        "shufflenet_v2": (37, 0),
+    }
     for name, wanted in counts.items():
         modules = list(thin(name).modules())
         found = [sum(type(m) is kind for m in modules) for kind in (torch.nn.ReLU, torch.nn.ReLU6)]

@@ -8,10 +8,17 @@ from torch import nn
 
 from neurobot.quantize.networks.lenet import LeNet, Mlp
 from neurobot.quantize.networks.mobilenet_v2 import mobilenet_cifar, mobilenet_v2
-from neurobot.quantize.networks.resnet import resnet18, resnet20, resnet34, resnet50
+from neurobot.quantize.networks.resnet import (
+    resnet18,
+    resnet18_cifar,
+    resnet20,
+    resnet34,
+    resnet50,
+)
 from neurobot.quantize.networks.shufflenet_v2 import shufflenet_v2
 from neurobot.quantize.networks.small_cnn import SmallCnn
 from neurobot.quantize.networks.steering import CHOICES, COLUMNS, ROWS, steering_net
+from neurobot.quantize.networks.vgg import small_vgg, vgg16_cifar, vgg_small
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +34,10 @@ NETWORKS: dict[str, Architecture] = {
     "small_cnn": Architecture(SmallCnn, (28, 28, 1), 10),
     "mlp": Architecture(Mlp, (28, 28, 1), 10),
     "lenet": Architecture(LeNet, (28, 28, 1), 10),
+    "small_vgg": Architecture(small_vgg, (28, 28, 1), 10),
+    "vgg_small": Architecture(vgg_small, (32, 32, 3), 10),
+    "vgg16_cifar": Architecture(vgg16_cifar, (32, 32, 3), 10),
+    "resnet18_cifar": Architecture(resnet18_cifar, (32, 32, 3), 10),
     "resnet20": Architecture(resnet20, (32, 32, 3), 10),
     "mobilenet_cifar": Architecture(mobilenet_cifar, (32, 32, 3), 10),
     "resnet18": Architecture(resnet18, (224, 224, 3), 1000),

@@ -1,4 +1,4 @@
-"""Residual networks (He et al., 2016): ResNet-20 for CIFAR, ResNet-18, -34 and -50 for ImageNet.
+"""Residual networks (He et al., 2016): ResNet-20, -18 for CIFAR, -18, -34, -50 for ImageNet.
 
 The modules bear the names that checkpoints in the form of torchvision use. A shortcut that changes
 its shape is a 1 x 1 convolution with batch norm (option B), so that it can be quantized.
@@ -125,6 +125,11 @@ def resnet20(*, width: int = 16, classes: int = 10) -> ResNet:
 def resnet18(*, width: int = 64, classes: int = 1000) -> ResNet:
     """Make ResNet-18."""
     return ResNet(BasicBlock, (2, 2, 2, 2), width=width, classes=classes)
+
+
+def resnet18_cifar(*, width: int = 64, classes: int = 10) -> ResNet:
+    """Make ResNet-18 for 32 x 32 images: with a 3 x 3 stem of stride 1 and without its pool."""
+    return ResNet(BasicBlock, (2, 2, 2, 2), width=width, classes=classes, large_images=False)
 
 
 def resnet34(*, width: int = 64, classes: int = 1000) -> ResNet:
