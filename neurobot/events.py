@@ -154,8 +154,61 @@ class InsightEvents(Counts):
         return self.macs + self.still_macs
 
 
+@dataclass(frozen=True, slots=True)
+class MarsEvents(Counts):
+    """Counts of the machine of SRAM macros of `neurobot.mars`.
+
+    A multiply-accumulate (MAC) is one weight of a stored tile times one input, padding included:
+    that of the map and that of channels up to a full tile. They are counted by the bits that a
+    weight takes in a macro (4 or 8) and by whether the inputs have at most 4 bits or at most 8.
+    """
+
+    chip: ClassVar[str] = "mars"
+    unit: ClassVar[str] = "MAC"
+    held: ClassVar[frozenset[str]] = frozenset({"macros", "banks"})
+
+    cycles: int = 0
+    macs_4w4a: int = 0
+    macs_4w8a: int = 0
+    macs_8w4a: int = 0
+    macs_8w8a: int = 0
+    padded_macs: int = 0  # of all these, those of channels that are not there
+    skipped_macs: int = 0  # that tiles that are not stored would do, of channels that are there
+    accesses: int = 0  # of a macro, each in a cycle
+    accumulations: int = 0  # additions of a column's result to a sum of 32 bits
+    weight_reads: int = 0  # words of the weight memories: tiles and scales
+    weight_writes: int = 0  # words, as they are read, into macros
+    index_reads: int = 0  # words of the weight memories
+    feature_reads: int = 0  # words
+    feature_writes: int = 0  # words
+    partial_reads: int = 0  # sums that wait for another fill of the macros
+    partial_writes: int = 0
+    requantizations: int = 0  # products and sums that make codes or scores of sums
+    additions: int = 0  # of layers that add maps or sum them up
+    maxima: int = 0  # comparisons of layers that take maxima
+    macros: int = 0  # switched on all the time
+    banks: int = 0  # of memory, switched on all the time
+
+    @property
+    def macs(self) -> int:
+        """All multiply-accumulates that were executed."""
+        return self.macs_4w4a + self.macs_4w8a + self.macs_8w4a + self.macs_8w8a
+
+    @property
+    def dense_macs(self) -> int:
+        """Those of the network itself: skipped ones included, padded channels left out."""
+        return self.macs - self.padded_macs + self.skipped_macs
+
+    @property
+    def operations(self) -> int:
+        """Multiply-accumulates that were executed."""
+        return self.macs
+
+
 MODE_FIELDS = tuple(field.name for field in fields(MacEvents) if field.name.startswith("macs_"))
-CHIPS: dict[str, type[Counts]] = {kind.chip: kind for kind in (Events, MacEvents, InsightEvents)}
+CHIPS: dict[str, type[Counts]] = {
+    kind.chip: kind for kind in (Events, MacEvents, InsightEvents, MarsEvents)
+}
 
 
 def kinds(base: type[Counts] = Counts) -> Iterator[type[Counts]]:

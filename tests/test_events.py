@@ -13,7 +13,16 @@ from neurobot import evaluate
 from neurobot.cli.evaluate import print_rows
 from neurobot.cost import COST_TABLES
 from neurobot.demo.meters import Meter, Reading
-from neurobot.events import CHIPS, MODE_FIELDS, Counts, Events, InsightEvents, MacEvents, kind_of
+from neurobot.events import (
+    CHIPS,
+    MODE_FIELDS,
+    Counts,
+    Events,
+    InsightEvents,
+    MacEvents,
+    MarsEvents,
+    kind_of,
+)
 from neurobot.loop import ControllerError, Pilot, Timing, counted
 from neurobot.metrics import summarize
 from neurobot.suite import Record, from_result, to_result
@@ -71,11 +80,14 @@ def test_operations_are_those_of_the_chip() -> None:
     assert (Events(synaptic_ops=5).operations, Events.unit) == (5, "SOP")
     still = MacEvents(**dict.fromkeys(MODE_FIELDS, 2), gated_macs=1000)
     assert (still.macs, still.operations, MacEvents.unit) == (1018, 1018, "MAC")
+    mars = MarsEvents(0, 1, 20, 300, 4000, padded_macs=7, skipped_macs=50_000)
+    assert (mars.macs, mars.operations, mars.dense_macs) == (4321, 4321, 54_314)
     assert (Abacus(beads=3).operations, Abacus.unit) == (0, "")
 
 
 def test_a_chip_s_name_tells_its_kind_of_counts() -> None:
-    assert {"poppins": Events, "mac": MacEvents, "insight": InsightEvents} == CHIPS
+    kinds = {"poppins": Events, "mac": MacEvents, "insight": InsightEvents, "mars": MarsEvents}
+    assert kinds == CHIPS
     for chip, kind in CHIPS.items():
         assert kind_of(chip) is kind
     assert kind_of("abacus") is Abacus
@@ -171,7 +183,7 @@ def test_the_table_of_all_kinds_fits_100_columns(
     assert lines["cnn-lglsq-3b"][-1] == "1234567"  # not folded
     assert lines["poppins"][-1] == "2560"
     assert lines["vfh"][-1] == "-"
-    assert "It prices: poppins, mac, insight." in " ".join(told.split())
+    assert "It prices: poppins, mac, insight, mars." in " ".join(told.split())
 
 
 def test_a_meter_reads_the_operations_of_any_chip() -> None:

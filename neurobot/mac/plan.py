@@ -8,11 +8,10 @@ from dataclasses import dataclass
 
 from neurobot.mac.array import MacArray
 from neurobot.mac.layout import Layout
-from neurobot.qnet import INPUT, Add, Affine, Conv, Layer, Network, Requant, Scores, SumPool
+from neurobot.qnet import INPUT, Affine, Layer, Network, Requant, Scores
+from neurobot.qnet.passes import SCALING, SUMMING, passes
 from neurobot.qnet.signals import REAL_BITS
 
-SUMMING = (Conv, Add, SumPool)
-SCALING = (Requant, Scores, Affine)
 # Bytes that the weight memory holds for each channel: multiplier, bias and shift; scale and bias.
 SCALE_BYTES: dict[type[Layer], int] = {Requant: 16, Scores: 16, Affine: 8}
 
@@ -70,21 +69,14 @@ def make_plan(network: Network, array: MacArray) -> tuple[Pass, ...]:
         name: Layout(signal.shape, stored_bits(network, name), array.activation_lanes)
         for name, signal in network.signals.items()
     }
-    odd, passes, done = odd_maps(network), list[Pass](), set[str]()
-    for layer in network.layers:
-        if layer.name in done:
-            continue
-        readers = [other for other in network.layers if layer.name in other.inputs]
-        at_once = isinstance(layer, SUMMING) and all(isinstance(r, SCALING) for r in readers)
-        scaling = tuple(readers) if at_once else ()
-        done.update(reader.name for reader in scaling)
-        passes.append(
-            Pass(
-                layer,
-                scaling,
-                tuple(layouts[name] for name in layer.inputs),
-                {each.name: layouts[each.name] for each in scaling or (layer,)},
-                not odd.isdisjoint(layer.inputs),
-            )
+    odd = odd_maps(network)
+    return tuple(
+        Pass(
+            layer,
+            scaling,
+            tuple(layouts[name] for name in layer.inputs),
+            {each.name: layouts[each.name] for each in scaling or (layer,)},
+            not odd.isdisjoint(layer.inputs),
         )
-    return tuple(passes)
+        for layer, scaling in passes(network)
+    )

@@ -1,6 +1,6 @@
 """Run a network, exactly: every map of every layer, the scores, and the inputs that were not 0."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -118,7 +118,8 @@ def plan_channels(layer: Channels, target: Map, *sources: Map) -> list[Step]:
     return steps
 
 
-PLANS: dict[type[Layer], Callable[..., list[Step]]] = {
+Plans = Mapping[type[Layer], Callable[..., list[Step]]]
+PLANS: Plans = {
     Conv: plan_conv,
     Requant: plan_requant,
     Scores: plan_scores,
@@ -133,11 +134,11 @@ PLANS: dict[type[Layer], Callable[..., list[Step]]] = {
 class Runner:
     """A network and the memory that one image needs; not to be shared among threads.
 
-    maps: by layer and "input", the map of the last run, int32 or float32 (int64 for scores), which
-    the next run overwrites.
+    plans: what to do otherwise than `PLANS` say, by kind of layer. maps: by layer and "input", the
+    map of the last run, int32 or float32 (int64 for scores), which the next run overwrites.
     """
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, plans: Plans | None = None) -> None:
         """Lay out weights and maps."""
         self.network = network
         kind, last = np.float32 if network.real else np.int32, network.layers[-1].name
@@ -148,10 +149,11 @@ class Runner:
         self._scores = maps[last].flat
         self._taps = np.zeros(len(network.convs), np.int64)
         self._steps: list[Step] = []
+        planned = {**PLANS, **(plans or {})}
         for layer in network.layers:
             counted = (self._taps, network.convs.index(layer)) if isinstance(layer, Conv) else ()
             around = (maps[layer.name], *(maps[name] for name in layer.inputs))
-            self._steps += PLANS[type(layer)](layer, *around, *counted)
+            self._steps += planned[type(layer)](layer, *around, *counted)
 
     @property
     def taps(self) -> dict[str, int]:

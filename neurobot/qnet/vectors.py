@@ -38,10 +38,12 @@ def instruction(function: Any) -> Any:
     return intrinsic(function)
 
 
-def address(context: Any, builder: Any, array_type: Any, array: Any, place: Any) -> Any:
-    """Point at the lanes of an array that begin at a place."""
+def address(
+    context: Any, builder: Any, array_type: Any, array: Any, place: Any, count: int = LANES
+) -> Any:
+    """Point at so many lanes of an array that begin at a place."""
     base = context.make_array(array_type)(context, builder, array).data
-    lanes = ir.VectorType(context.get_value_type(array_type.dtype), LANES)
+    lanes = ir.VectorType(context.get_value_type(array_type.dtype), count)
     return builder.bitcast(builder.gep(base, [place]), lanes.as_pointer())
 
 
@@ -102,11 +104,11 @@ def store_lanes(typing: Any, array: Any, place: Any, lanes: Any, count: Any) -> 
     return types.void(array, types.intp, lanes, types.intp), generate
 
 
-def spread(builder: Any, number: Any) -> Any:
-    """Put the same number into all lanes."""
-    nothing = ir.Constant(ir.VectorType(number.type, LANES), ir.Undefined)
+def spread(builder: Any, number: Any, count: int = LANES) -> Any:
+    """Put the same number into so many lanes."""
+    nothing = ir.Constant(ir.VectorType(number.type, count), ir.Undefined)
     first = builder.insert_element(nothing, number, ir.Constant(ir.IntType(32), 0))
-    zeros = ir.Constant(ir.VectorType(ir.IntType(32), LANES), None)
+    zeros = ir.Constant(ir.VectorType(ir.IntType(32), count), None)
     return builder.shuffle_vector(first, nothing, zeros)
 
 
