@@ -1,13 +1,20 @@
 """The cost tables: which prices count, and where they come from."""
 
-from neurobot.cost import insight, processor, spiking
+from neurobot.cost import insight, mars, processor, spiking
 from neurobot.cost.prices import CostTable, Tariff
-from neurobot.events import Events, InsightEvents, MacEvents
+from neurobot.events import Events, InsightEvents, MacEvents, MarsEvents
 
 
-def every(spiking_chip: Tariff, mac_array: Tariff, synapses: Tariff) -> dict[str, Tariff]:
+def every(
+    spiking_chip: Tariff, mac_array: Tariff, synapses: Tariff, macros: Tariff
+) -> dict[str, Tariff]:
     """Price all kinds of chips."""
-    return {Events.chip: spiking_chip, MacEvents.chip: mac_array, InsightEvents.chip: synapses}
+    return {
+        Events.chip: spiking_chip,
+        MacEvents.chip: mac_array,
+        InsightEvents.chip: synapses,
+        MarsEvents.chip: macros,
+    }
 
 
 COST_TABLES = {
@@ -23,23 +30,25 @@ COST_TABLES = {
         CostTable(
             "cells180",
             "derived: 0.18 um standard cells and CACTI-P memories at 1.8 V; memory sizes and clock "
-            "gating assumed (all state clocked only when written)",
+            "gating assumed (all state clocked only when written); compute-in-memory macros by "
+            "published ones of 28 nm, scaled",
             180,
-            every(spiking.CELLS_180, processor.CELLS_180, insight.CELLS_180),
+            every(spiking.CELLS_180, processor.CELLS_180, insight.CELLS_180, mars.CELLS_180),
         ),
         CostTable(
             "scaled45",
             "derived: 45 nm figures scaled to 180 nm; the rule overestimates memories; leakage "
-            "taken from cells180",
+            "taken from cells180; compute-in-memory macros by published ones of 28 nm",
             180,
-            every(spiking.SCALED_180, processor.SCALED_180, insight.SCALED_180),
+            every(spiking.SCALED_180, processor.SCALED_180, insight.SCALED_180, mars.SCALED_180),
         ),
         CostTable(
             "scaled28",
             "derived: 45 nm figures scaled to 28 nm at 0.9 V, between the rule's 32 and 20 nm, as "
-            "if the chips were made there; leakage assumed, by the least power of a 28 nm chip",
+            "if the chips were made there; leakage assumed, by the least power of a 28 nm "
+            "chip; compute-in-memory macros by published ones of that node",
             28,
-            every(spiking.SCALED_28, processor.SCALED_28, insight.SCALED_28),
+            every(spiking.SCALED_28, processor.SCALED_28, insight.SCALED_28, mars.SCALED_28),
         ),
         CostTable(
             "virtex7",
