@@ -28,6 +28,7 @@ CONTROLLERS = {
     "vfh": "neurobot.controllers.vfh:VfhController",
     "poppins": "neurobot.controllers.poppins:PoppinsController",
     **{f"cnn-{name}": f"{CNN}?network={name}" for name in NETWORKS},
+    "cnn-mars": "neurobot.controllers.mars:MarsController",
     "tdnn-insight": "neurobot.controllers.tdnn:BeamsController",
     "tdnn-insight-camera": "neurobot.controllers.tdnn:ColumnsController",
 }
@@ -35,7 +36,7 @@ CONTROLLERS = {
 # Those that commands take where none are named; the others are variants of them.
 COMPARED = (
     *("random", "braitenberg", "camera", "vfh", "poppins"),
-    *("cnn-fp32", "cnn-lsq-4b", "cnn-lglsq-3b", "cnn-uniq-1b", "tdnn-insight"),
+    *("cnn-fp32", "cnn-lsq-4b", "cnn-lglsq-3b", "cnn-uniq-1b", "cnn-mars", "tdnn-insight"),
 )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from neurobot.cli import mac, sheet
+from neurobot.cli import mac, mars, sheet
 from neurobot.cli.terminal import print_json, progress_bar
 from neurobot.controllers import make_controller
 from neurobot.controllers.poppins import PoppinsController
@@ -45,6 +45,7 @@ def add_command(commands: Any) -> None:
         "--json", action="store_true", default=argparse.SUPPRESS, help="print one JSON object"
     )
     mac.add_action(actions)
+    mars.add_action(actions)
 
 
 def add_network_options(options: argparse.ArgumentParser, keep: bool) -> None:

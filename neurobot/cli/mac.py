@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from neurobot.cli.pricing import Row, energies, idle_powers
 from neurobot.cli.terminal import make_table, print_json, wide_console
 from neurobot.controllers import make_controller
 from neurobot.cost import tables_of
@@ -22,7 +23,6 @@ from neurobot.suite import open_env
 
 SIZES = ("schedule", "rows", "columns")
 PRICING = tables_of(MacEvents.chip)
-Row = dict[str, Any]
 
 
 def add_action(actions: Any) -> None:
@@ -82,19 +82,13 @@ def run(args: argparse.Namespace) -> None:
     processor = Processor(network, replace(array, **given))
     image, shown = picture(network, env, args.seed)
     processor.run(image)
-    rows = [{**row, **energies(row)} for row in sheet(processor)]
+    rows = [{**row, **energies(row, MacEvents)} for row in sheet(processor)]
     if args.json:
         more = {"network": args.network, "array": asdict(processor.array), "image": shown}
         print_json("chip mac", args.seed, rows, **more, **summary(processor))
         return
     place = f"{args.env} {args.scenario}, seed {args.seed}"
     show(wide_console(), f"{args.network}, {shown} ({place})", processor, rows)
-
-
-def energies(row: Row) -> Row:
-    """Return the dynamic energy of a row of the sheet by each cost table that has prices."""
-    events = MacEvents(**{name: row[name] for name in asdict(MacEvents())})
-    return {f"dynamic_j, {name}": table.dynamic_j(events) for name, table in PRICING.items()}
 
 
 def summary(processor: Processor) -> Row:
@@ -136,14 +130,12 @@ def show(console: Console, title: str, processor: Processor, rows: list[Row]) ->
     whole = {name: sum(row[name] for row in rows) for name in rows[0] if "j, " in name}
     total = {"name": "together", "mode": "", "utilization": None, "macs": events.macs}
     console.print(layer_table([*rows, {**asdict(events), **total, **whole}]))
-    idle = ", ".join(
-        f"{prefixed(table.idling_w(events), 'W', 3)} by {name}" for name, table in PRICING.items()
-    )
     console.print(
         f"{array.rows} x {array.columns} units, {array.schedule}, "
         f"{prefixed(array.clock_hz, 'Hz')}: "
         f"{prefixed(events.cycles / array.clock_hz, 's', 3)} for an image. "
-        f"{events.banks} banks of {array.bank_bytes:,} bytes are on; idle power: {idle}."
+        f"{events.banks} banks of {array.bank_bytes:,} bytes are on; idle power: "
+        f"{idle_powers(events)}."
     )
     console.print(
         "Counts are exact, energies modelled: dynamic ones, for the default array. All sizes are "
