@@ -6,19 +6,21 @@ W and bias b:
     f = gamma / sqrt(variance + eps);   W' = f W;   B' = beta + f (b - mean)
 
 W' is quantized, by one step for the whole layer, and nothing of the batch norm is left to be
-computed but a bias. In the first two thirds of a training, sums are brought to the statistics of
-their batch, and these move the running ones, by which f goes:
+computed but a bias. In the first two thirds of a training the batch norm goes on as ever, by sums
+in full precision, which move its running statistics; what rounding does to the weights is added:
 
-    y = norm(s / f + b),   s = conv(x, Q(W'))
+    y = norm(conv(x, W) + b) + conv(x, Q(W') - W')
 
-that is s sigma_running / sigma_batch + beta - gamma mean_batch / sigma_batch. Then the running
-statistics stay as they are: what is trained from there on, y = s + B', is what will be deployed.
+Then the running statistics stay as they are, and what is trained is what will be deployed:
+
+    y = conv(x, Q(W')) + B'
+
+Both are the same where the statistics of a batch are the running ones.
 
 MARS (arXiv 2010.12861) fuses batch norm into quantized weights; its formulas were not found, so the
-rule is a reconstruction. The correction by sigma_running / sigma_batch is Krishnamoorthi's (arXiv
-1806.08342); his batch statistics come of a second convolution in full precision, ours of s itself.
-So f settles where s is as wide as gamma says: weights must be able to become small, and a grid
-without a zero is refused.
+rule is a reconstruction. That statistics come of a convolution in full precision, and stay in the
+end, is as Krishnamoorthi's (arXiv 1806.08342). By the statistics of conv(x, Q(W')) / f the factors
+f would follow from themselves: they ran away in a training.
 """
 
 from typing import Any
@@ -31,7 +33,6 @@ from neurobot.quantize.base import Quantizer, Rounding
 from neurobot.quantize.layers import QuantConv2d, QuantLinear, through
 
 FROZEN = 2 / 3  # share of a training after which the statistics stay
-LEAST_FACTOR = 1e-12  # of a channel whose gamma is 0
 Norm = nn.BatchNorm1d | nn.BatchNorm2d
 
 
@@ -43,7 +44,7 @@ class Fused(nn.Module):
     """
 
     weight: Tensor
-    bias: Tensor | None
+    bias: Any  # (out,), or None
     mask: Tensor
     norm: Norm
     channels: int  # of the map that it reads, those of a group
@@ -78,8 +79,7 @@ class Fused(nn.Module):
     @property
     def factor(self) -> Tensor:
         """The factor f by the running statistics, (out, 1, ...), as it multiplies the weights."""
-        f = self.norm.weight / self.deviation
-        f = torch.where(f.abs() < LEAST_FACTOR, torch.full_like(f, LEAST_FACTOR), f)
+        f: Tensor = self.norm.weight / self.deviation
         return f.reshape(-1, *[1] * (self.weight.dim() - 1))
 
     @property
@@ -98,7 +98,8 @@ class Fused(nn.Module):
         """B' by the running statistics, (out,)."""
         mean: Any = self.norm.running_mean
         own = -mean if self.bias is None else self.bias - mean
-        return self.norm.bias + self.factor.flatten() * own
+        bias: Tensor = self.norm.bias + self.factor.flatten() * own
+        return bias
 
     @property
     def learns_statistics(self) -> bool:
@@ -111,9 +112,10 @@ class Fused(nn.Module):
         x, own = through(self.input_quantizer, x), self.weight_quantizer
         if own is None and self.training:
             return self.normed(self.sums(x, self.kept))
-        weight = through(own, self.fused_weight)
+        wanted = self.fused_weight
+        weight = through(own, wanted)
         if self.learns_statistics:
-            return self.normed(self.sums(x, weight) * self.across(1 / self.factor))
+            return self.normed(self.sums(x, self.kept)) + self.sums(x, weight - wanted)
         return self.sums(x, weight, self.fused_bias)
 
     def across(self, by_channel: Tensor) -> Tensor:
@@ -151,7 +153,8 @@ class FusedLinear(Fused, QuantLinear):
 
 def weight_of(layer: nn.Module) -> Tensor:
     """Return the weights that a layer multiplies by."""
-    weight: Any = layer.fused_weight if isinstance(layer, Fused) else layer.weight
+    found: Any = layer
+    weight: Tensor = found.fused_weight if isinstance(layer, Fused) else found.weight
     return weight
 
 
