@@ -149,8 +149,9 @@ def fused_late(live: nn.Module, made: nn.Module, norms: Mapping[str, str]) -> nn
     The quantized weights are fused and quantized again; steps of inputs stay. norms: by layer, the
     batch norm behind it.
     """
-    for name, layer in made.named_modules():
-        if isinstance(layer, QuantConv2d | QuantLinear):
+    for name, module in made.named_modules():
+        if isinstance(module, QuantConv2d | QuantLinear):
+            layer: Any = module
             own: Any = live.get_submodule(name)
             layer.weight.copy_(own.weight_quantizer(own.weight))
             if isinstance(layer, Fused):
@@ -210,7 +211,7 @@ def exactness(job: Job, model: nn.Module, form: Form) -> dict[str, Any]:
     return {"exactness": asdict(found)}
 
 
-def report(run: Run, line: Line) -> None:
+def report(run: Any, line: Line) -> None:
     """Say that a run has ended."""
     right = f"{100 * line['test']:.2f} % (validation {100 * line['validation']:.2f} %)"
     text = f"{run.row.name}, seed {run.seed}: {right}, {line['seconds']:.0f} s"
@@ -232,7 +233,7 @@ def main() -> None:
     full = Row("full precision", Form(), tuned=False)
     work = partial(do, folder=args.data, floats=args.floats or args.out.parent / "floats")
     for these in ([full], rows):
-        runs = [Run(row, seed) for seed in range(args.seeds) for row in these]
+        runs: list[Any] = [Run(row, seed) for seed in range(args.seeds) for row in these]
         missing = [run for run in runs if run.key not in lines]
         for run, line in ended(missing, args.jobs, work):
             with args.out.open("a") as file:

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 torch = pytest.importorskip("torch", reason="export reads models of PyTorch, of the extra 'train'")
 
+from normed import Images, noise, planes, shaken  # noqa: E402
 from torch import nn  # noqa: E402
 
 from neurobot import qnet  # noqa: E402
@@ -22,8 +22,6 @@ from neurobot.quantize.grids import Grid, mid_rise, signed, unsigned  # noqa: E4
 from neurobot.quantize.networks import make_network  # noqa: E402
 from neurobot.quantize.pending import Leaf  # noqa: E402
 
-Images = NDArray[np.uint8]
-
 # Small versions, on small images: name, keyword arguments, side.
 NETS: dict[str, tuple[str, dict[str, Any], int]] = {
     "small_cnn": ("small_cnn", {"width": 0.25}, 28),
@@ -33,29 +31,6 @@ NETS: dict[str, tuple[str, dict[str, Any], int]] = {
     "resnet18": ("resnet18", {"width": 4, "classes": 10}, 48),
 }
 METHODS = ("lsq", "lglsq", "uniq")
-
-
-def shaken(model: Any, seed: int = 0) -> Any:
-    """Give batch norms statistics as after training, and a negative slope here and there."""
-    chance = torch.Generator().manual_seed(seed)
-    for module in model.modules():
-        if isinstance(module, nn.BatchNorm1d | nn.BatchNorm2d):
-            count = module.num_features
-            with torch.no_grad():
-                slope = torch.rand(count, generator=chance) + 0.5
-                module.weight.copy_(slope * torch.where(torch.arange(count) % 5 == 1, -1, 1))
-                module.bias.copy_(0.3 * torch.randn(count, generator=chance))
-            module.running_mean = 0.1 * torch.randn(count, generator=chance)
-            module.running_var = torch.rand(count, generator=chance) + 0.2
-    return model.eval()
-
-
-def noise(*shape: int, seed: int = 0) -> Images:
-    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
-
-
-def planes(images: Images) -> Any:
-    return torch.from_numpy(images.transpose(0, 3, 1, 2).copy()).float() / 255
 
 
 def build(name: str) -> tuple[Any, Images]:

@@ -314,6 +314,16 @@ def test_threads_share_images_and_change_nothing() -> None:
     assert machine.events.banks == each.banks > 0
 
 
+def test_threads_have_maps_of_their_own() -> None:
+    """Images that take long meet each other where threads share what they write."""
+    rng = np.random.default_rng(4)
+    network = one_conv((40, 40, 8), codes(rng, 4, False, (40, 3, 3, 8)), 4)
+    images = rng.integers(0, 256, (40, 40, 40, 8)).astype(np.uint8)
+    wanted, machine = forward(network, images), Machine(network, Silicon(feature_bytes=1 << 20))
+    for _ in range(3):
+        np.testing.assert_array_equal(machine.run_all(images, 4), wanted)
+
+
 def test_what_an_image_takes_does_not_hang_on_it() -> None:
     machine = Machine(small())
     before = machine.events

@@ -1,6 +1,7 @@
 """`neurobot train` and the tables of the quantizers, on image sets that the tests write."""
 
 import importlib.util
+import io
 import json
 import math
 import subprocess
@@ -8,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="training needs PyTorch, extra 'train'")
@@ -16,7 +18,8 @@ from blobs import write_sets  # noqa: E402
 from scipy import stats  # noqa: E402
 
 from neurobot.cli import main  # noqa: E402
-from neurobot.qnet import load  # noqa: E402
+from neurobot.mars.tiling import Tiling  # noqa: E402
+from neurobot.qnet import Requant, load  # noqa: E402
 from neurobot.quantize import datasets  # noqa: E402
 from neurobot.quantize.checkpoints import load_checkpoint, save_checkpoint  # noqa: E402
 from neurobot.quantize.jobs import Form, Job  # noqa: E402
@@ -103,6 +106,100 @@ def test_a_table_is_printed_and_every_epoch_has_a_line(
     assert load(path).input_shape == (28, 28, 1)
 
 
+ZERO = ("--zero-tiles", "0.5", "--tile", "4x4", "--thin-epochs", "1", "--epochs", "1")
+
+
+def test_a_network_is_fused_thinned_out_quantized_and_exported(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, path = tmp_path / "run", tmp_path / "net.npz"
+    words = command(out, *ZERO, "--activation-bits", "8", "--export", str(path), "--json")
+    assert main(words) == 0
+    first = capsys.readouterr().out
+    rows = json.loads(first)["rows"]
+    assert [row["what"] for row in rows] == [
+        "full precision", "group lasso", "lsq, 4 bits, inputs of 8, fused, 50 % zero tiles",
+        "exported",
+    ]  # fmt: skip
+    assert rows[-1]["agreement"] == 1.0
+    assert rows[-2]["test"] > 0.8
+    kept = {file.name: file.read_bytes() for file in out.iterdir()}
+    assert sorted(kept) == ["float.pt", "lsq-4b.pt", "thin-4x4.pt"]
+    assert [Path(row["file"]).name for row in rows[:3]] == ["float.pt", "thin-4x4.pt", "lsq-4b.pt"]
+    identity = load_checkpoint(out / "lsq-4b.pt")["identity"]
+    assert identity["options"] == {"symmetric_weights": True}
+    assert identity["thinning"] == {
+        "zero_tiles": 0.5, "tile": {"rows": 4, "columns": 4}, "strength": 1e-5
+    }  # fmt: skip
+    thin = load_checkpoint(out / "thin-4x4.pt")["identity"]
+    assert (thin["epochs"], thin["batch"], thin["strength"]) == (1, 10, 1e-5)
+    # Inner layers have whole tiles of zeros, the first and the last one none of their own.
+    network = load(path)
+    tilings = [
+        Tiling(conv.integers.shape, 1, 4, 4).cut(np.asarray(conv.integers))
+        for conv in network.convs
+    ]
+    zeros = [np.array([not tile.any() for tile in cut.reshape(-1, 16)]) for cut in tilings]
+    assert np.concatenate(zeros[1:-1]).mean() >= 0.5
+    assert not zeros[0].any()
+    assert all(np.abs(conv.integers).max() <= 7 for conv in network.convs[1:-1])
+    for layer in network.layers:
+        if isinstance(layer, Requant):
+            assert len(np.unique(layer.multiplier)) == 1, "no batch norm is left"
+    # The same command again only reads; from any phase on it ends with the same bits.
+    assert main(words) == 0
+    assert capsys.readouterr().out == first
+    (out / "thin-4x4.pt").unlink()
+    (out / "lsq-4b.pt").unlink()
+    assert main(words) == 0
+    assert capsys.readouterr().out == first
+    parts = {name: load_checkpoint(out / name)["model"] for name in kept}
+    for name, bits in kept.items():
+        before = torch.load(io.BytesIO(bits), weights_only=True)["model"]
+        assert all(torch.equal(value, before[key]) for key, value in parts[name].items()), name
+
+
+def test_fused_alone_and_without_a_lasso(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more: tuple[str, ...] = (
+        "--fused",
+        "--epochs",
+        "1",
+        "--method",
+        "lglsq?symmetric_weights=false",
+        "--json",
+    )
+    assert main(command(tmp_path, *more)) == 0
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    assert rows[1]["what"] == "lglsq?symmetric_weights=false, 4 bits, fused"
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["float.pt", "lglsq-4b.pt"]
+    identity = load_checkpoint(tmp_path / "lglsq-4b.pt")["identity"]
+    assert identity["options"] == {"symmetric_weights": False}
+    assert "thinning" not in identity
+    more = ("--zero-tiles", "0.25", "--lasso", "0", "--epochs", "1", "--json")
+    assert main(command(tmp_path, *more)) == 0
+    capsys.readouterr()
+    assert sorted(file.name for file in tmp_path.iterdir())[-1] == "lsq-4b.pt", "nothing was drawn"
+    identity = load_checkpoint(tmp_path / "lsq-4b.pt")["identity"]
+    assert identity["thinning"]["tile"] == {"rows": 16, "columns": 16}
+    other = refusal(
+        capsys, *command(tmp_path, "--zero-tiles", "0.5", "--lasso", "0", "--epochs", "1")
+    )
+    assert "lsq-4b.pt: a training with" in other
+
+
+def test_the_lasso_has_its_lines_on_the_way(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(command(tmp_path, *ZERO)) == 0
+    captured = capsys.readouterr()
+    ends = [line.rpartition("  ")[2] for line in captured.err.splitlines()]
+    assert ends == [f"epoch {k} of 3" for k in (1, 2, 3)] + 2 * ["epoch 1 of 1"]
+    assert "group lasso" in captured.err.splitlines()[3]
+    assert "thin-4x4.pt" in captured.out
+
+
 def test_a_quantized_training_starts_from_the_checkpoint_that_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -150,7 +247,7 @@ def test_another_training_in_the_same_folder_is_refused(
     assert "float.pt: a training with" in other
 
 
-REFUSED = {
+REFUSED: dict[str, Any] = {
     "network 'alexnet' is not known": {"network": "alexnet"},
     "data set 'imagenet' is not known": {"dataset": "imagenet"},
     "resnet20 reads images of 32x32x3 values, those of mnist have 28x28x1": {"network": "resnet20"},
@@ -175,6 +272,19 @@ REFUSED = {
     "layer9": ("--layer-bits", "layer9=4"),
     "epochs=0 must be 1 or more": ("--epochs", "0"),
     "lr=-1.0 must be a number above 0": ("--lr", "-1"),
+    "--fused, --zero-tiles: --method none found; a quantized": ("--method", "none", "--fused"),
+    "--tile: it needs --zero-tiles": ("--tile", "16x8"),
+    "--lasso: it needs --zero-tiles": ("--fused", "--lasso", "1e-4"),
+    "--thin-epochs: it needs --zero-tiles": ("--thin-epochs", "2"),
+    "--tile: '16' found, ROWSxCOLUMNS needed": ("--zero-tiles", "0.5", "--tile", "16"),
+    "tile: rows=0 found; allowed: whole numbers": ("--zero-tiles", "0.5", "--tile", "0x8"),
+    "zero tiles: 50.0 found; allowed: 0 or more, below 1": ("--zero-tiles", "50"),
+    "group lasso: -1.0 found; allowed: 0 or more": ("--zero-tiles", "0.5", "--lasso", "-1"),
+    "epochs=0 must be 1": ("--zero-tiles", "0.5", "--thin-epochs", "0"),
+    "activation_bits: 9 bits": ("--activation-bits", "9"),
+    "features.0: a grid of weights without a zero found": ("--fused", "--method", "uniq"),
+    "features.0: per_channel with a fused batch norm": ("--fused", "--per-channel"),
+    "model: no batch norm behind a layer found": {"network": "mlp", "more": ("--fused",)},
     "1 bit by uniq with weight_decay=0.0005 found; UniQ allows only 0": (
         "--method", "uniq", "--bits", "1", "--weight-decay", "5e-4"
     ),
@@ -186,7 +296,8 @@ def test_what_cannot_be_trained_is_refused_before_anything_is(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], sentence: str
 ) -> None:
     wrong = REFUSED[sentence]
-    more, other = ((), wrong) if isinstance(wrong, dict) else (wrong, {})
+    other = dict(wrong) if isinstance(wrong, dict) else {"more": wrong}
+    more = other.pop("more", ())
     assert sentence in refusal(capsys, *command(tmp_path / "run", *more, **other))
     assert not (tmp_path / "run").exists()
 

@@ -181,7 +181,8 @@ def fuse(model: nn.Module, example: Tensor) -> nn.Module:
     swapped: dict[nn.Module, nn.Module] = {}
     for layer, norm in pairs.items():
         own, behind = fused.get_submodule(layer), fused.get_submodule(norm)
-        made = KINDS[type(own)].of(own, None, None)
+        kind: Any = KINDS[type(own)]
+        made = kind.of(own, None, None)
         made.take_norm(behind, channels.get(layer))
         swapped |= {own: made, behind: nn.Identity().train(behind.training)}
     fused = swap(fused, swapped)

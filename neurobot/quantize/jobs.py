@@ -29,6 +29,7 @@ from neurobot.quantize.watching import calibrate
 NONE = "none"  # the method of full precision
 QUANTIZED_EPOCHS = 2
 FLOAT = Settings(epochs=5, lr=0.03, batch=64, weight_decay=5e-4)
+THIN = Settings(epochs=3, lr=0.02, batch=64, weight_decay=1e-4)
 # Batches that the steps of inputs are calibrated on: LSQ's first, ten of UniQ's CIFAR-10 runs.
 CALIBRATION = {"uniq": 10}
 # Epochs of the papers' trainings, of which a recipe's warm-up is a share here.

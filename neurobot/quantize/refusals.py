@@ -112,11 +112,11 @@ def refuse_steps(model: nn.Module, per_channel: bool) -> None:
 
 
 def refuse_grid(name: str, weights: Quantizer | None) -> None:
-    """Refuse fused weights that cannot become 0: tiles could not, nor could statistics settle."""
+    """Refuse fused weights that cannot become 0, as what is masked must."""
     if weights is not None and weights.grid.odd:
         raise ValueError(
             f"{called(name)}: a grid of weights without a zero found, as uniq has it; with a fused "
-            "batch norm, and for tiles of zeros, one with a zero is needed (lsq, llsq or lglsq)"
+            "batch norm one with a zero is needed, for masked weights (lsq, llsq or lglsq)"
         )
 
 

@@ -22,9 +22,7 @@ from torch import Tensor, nn
 from neurobot.quantize.fused_bn import Fused, fused_layers
 
 NARROW = 4  # bits of weights that take half the place of wider ones
-
-
-LEAST = 0.5
+LEAST = 0.5  # of the share of all tiles that stays: what stays of any one layer
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +97,7 @@ class Thinning:
 
     zero_tiles: float
     tile: Tile
-    strength: float = 1e-4
+    strength: float = 1e-5  # chosen with small_vgg on the validation images of Fashion-MNIST
 
     def __post_init__(self) -> None:
         if not 0 <= self.zero_tiles < 1:
@@ -138,8 +136,8 @@ def ranks(layer: Fused, tile: Tile) -> Tensor:
 def mask_tiles(model: nn.Module, thinning: Thinning) -> None:
     """Mask the weakest tiles of a fused network, in place; no lasso draws any more.
 
-    As many of all tiles that can be zero go as asked for, rounded; ties go to the earlier one. The
-    strongest of each layer stay, LEAST of the share that stays of all, so that none loses them all.
+    As many of these layers' tiles go as asked for, rounded; ties go to the earlier one. But the
+    strongest of each layer stay, one or more, so that none loses all that it says.
     """
     layers, tile = prunable(model), thinning.tile
     by_layer = [ranks(layer, tile) for layer in layers.values()]
@@ -148,8 +146,9 @@ def mask_tiles(model: nn.Module, thinning: Thinning) -> None:
         found.view(-1)[found.flatten().argsort(stable=True)[-quota:]] = torch.inf
     strengths = torch.cat([found.flatten() for found in by_layer])
     kept = torch.ones_like(strengths)
-    kept[strengths.argsort(stable=True)[: round(thinning.zero_tiles * len(strengths))]] = 0
-    parts = kept.split([found.numel() for found in by_layer])
+    wanted = min(round(thinning.zero_tiles * len(strengths)), int(strengths.isfinite().sum()))
+    kept[strengths.argsort(stable=True)[:wanted]] = 0
+    parts = torch.split(kept, [found.numel() for found in by_layer])
     for layer, found, part in zip(layers.values(), by_layer, parts, strict=True):
         mask = tile.spread(part.reshape(found.shape), layer.by_position(layer.weight))
         layer.mask.copy_(mask.reshape(layer.mask.shape))
