@@ -25,7 +25,8 @@ GAP_BITS = (2, 3, 4)
 
 def write(numbers: NDArray[Any], width: int) -> Bits:
     """Return the bits of numbers, so many of each."""
-    return (numbers.reshape(-1, 1) >> np.arange(width)[::-1] & 1).astype(np.uint8).reshape(-1)
+    digits = numbers.reshape(-1, 1) >> np.arange(width)[::-1] & 1
+    return np.asarray(digits.reshape(-1), np.uint8)
 
 
 def read(bits: Bits, count: int, width: int) -> Numbers:
