@@ -26,7 +26,6 @@ from neurobot.quantize.jobs import Form  # noqa: E402
 from neurobot.quantize.networks import make_network  # noqa: E402
 from neurobot.quantize.networks.steering import steering_net  # noqa: E402
 from neurobot.quantize.tiles import (  # noqa: E402
-    LEAST,
     GroupLasso,
     Thinning,
     Tile,
@@ -228,9 +227,11 @@ def expected(fused: Any, share: float, tile: Tile) -> list[bool]:
         mean = float((weight**2).mean())
         own = [sum(float(weight[p]) ** 2 for p in found) / len(found) / mean
                for found in tiles_of(weight.shape, tile)]  # fmt: skip
-        strongest = sorted(range(len(own)), key=lambda k: (own[k], k), reverse=True)
-        quota = math.ceil(LEAST * (1 - share) * len(own))
-        protected += [len(scores) + k for k in strongest[:quota]]
+        blocks = layer.groups * -(-(len(layer.weight) // layer.groups) // tile.columns)
+        size = len(own) // blocks
+        for first in range(0, len(own), size):
+            best = max(range(first, first + size), key=lambda k: own[k])
+            protected.append(len(scores) + best)
         scores += own
     others = sorted((k for k in range(len(scores)) if k not in protected), key=lambda k: scores[k])
     gone = set(others[: round(share * len(scores))])
@@ -247,7 +248,8 @@ def test_the_weakest_tiles_go_and_as_many_as_asked_for(kind: Any, tile: Tile, sh
     by_layer = [kept_tiles(layer, tile) for layer in prunable(fused).values()]
     found = list(itertools.chain(*by_layer))
     assert found == wanted
-    assert all(any(kept) for kept in by_layer), "no layer loses all of its tiles"
+    for layer in prunable(fused).values():
+        assert layer.mask.flatten(1).any(1).all(), "no output channel loses all of its weights"
     gone = found.count(False)
     assert gone <= round(share * len(found))
     if tile.rows < 16 and share < 0.95:
@@ -256,15 +258,15 @@ def test_the_weakest_tiles_go_and_as_many_as_asked_for(kind: Any, tile: Tile, sh
         assert fused_layers(fused)[name].mask.all(), "the first layer keeps its own"
 
 
-def test_a_layer_far_weaker_than_the_others_keeps_its_part() -> None:
+def test_a_block_far_weaker_than_the_others_keeps_its_strongest_tile() -> None:
     fused = fuse(made(Plain), pictures())
-    layers = prunable(fused)
+    layer = prunable(fused)["body.3"]
     with torch.no_grad():
-        weight = layers["body.3"].weight
-        weight[:1] *= 1e4  # one channel is nearly all of the layer
+        layer.weight[:1] *= 1e4  # one channel is nearly all of the layer
     mask_tiles(fused, Thinning(0.8, Tile(1, 1)))
-    share = float(layers["body.3"].mask.mean())
-    assert LEAST * 0.2 <= share < 0.2
+    weight = layer.weight.detach().flatten(1).abs()
+    for own, mask in zip(weight[1:], layer.mask.flatten(1)[1:], strict=True):
+        assert mask.nonzero().flatten().tolist() == [int(own.argmax())]
 
 
 def test_the_first_layer_and_the_classifier_are_left_alone() -> None:

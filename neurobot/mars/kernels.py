@@ -79,7 +79,7 @@ def by_register(weights: Ints, groups: int) -> Array:
     padded = np.pad(by_group, ((0, 0), (0, more[0]), (0, 0), (0, 0), (0, more[1])))
     split = padded.reshape(-1, 2, HALF, rows, columns, (given + more[1]) // INPUTS, INPUTS)
     laid = split.transpose(0, 3, 4, 5, 1, 2, 6)
-    return np.asarray(laid.reshape(len(split), -1, 2, HALF * INPUTS))
+    return np.asarray(laid.reshape(len(split), -1, 2, HALF * INPUTS), np.int16)
 
 
 def window_offsets(weights: Ints, shape: Shape) -> Array:

@@ -22,7 +22,6 @@ from torch import Tensor, nn
 from neurobot.quantize.fused_bn import Fused, fused_layers
 
 NARROW = 4  # bits of weights that take half the place of wider ones
-LEAST = 0.5  # of the share of all tiles that stays: what stays of any one layer
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,13 +136,14 @@ def mask_tiles(model: nn.Module, thinning: Thinning) -> None:
     """Mask the weakest tiles of a fused network, in place; no lasso draws any more.
 
     As many of these layers' tiles go as asked for, rounded; ties go to the earlier one. But the
-    strongest of each layer stay, one or more, so that none loses all that it says.
+    strongest of each block of outputs stays: channels that nothing moves would have a variance of 0
+    and factors without a limit, themselves and those that read them.
     """
     layers, tile = prunable(model), thinning.tile
     by_layer = [ranks(layer, tile) for layer in layers.values()]
     for found in by_layer:
-        quota = math.ceil(LEAST * (1 - thinning.zero_tiles) * found.numel())
-        found.view(-1)[found.flatten().argsort(stable=True)[-quota:]] = torch.inf
+        by_block = found.view(len(found), -1)
+        by_block.scatter_(1, by_block.argmax(1, keepdim=True), torch.inf)
     strengths = torch.cat([found.flatten() for found in by_layer])
     kept = torch.ones_like(strengths)
     wanted = min(round(thinning.zero_tiles * len(strengths)), int(strengths.isfinite().sum()))
