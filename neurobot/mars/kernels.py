@@ -71,7 +71,7 @@ def convolve(source: Any, target: Any, entries: Entries, places: Places) -> None
                 store_lanes(target, place, join_halves(low[k], high[k]), entries.counts[part])
 
 
-def by_register(weights: Ints, groups: int) -> Array:
+def by_register(weights: Ints, groups: int) -> Any:
     """Return weights (out, rows, columns, in / groups) as (parts, entries, 2, HALF * INPUTS)."""
     _, rows, columns, given = weights.shape
     by_group = weights.reshape(groups, -1, rows, columns, given).astype(np.int16)
@@ -79,7 +79,7 @@ def by_register(weights: Ints, groups: int) -> Array:
     padded = np.pad(by_group, ((0, 0), (0, more[0]), (0, 0), (0, 0), (0, more[1])))
     split = padded.reshape(-1, 2, HALF, rows, columns, (given + more[1]) // INPUTS, INPUTS)
     laid = split.transpose(0, 3, 4, 5, 1, 2, 6)
-    return np.asarray(laid.reshape(len(split), -1, 2, HALF * INPUTS), np.int16)
+    return laid.reshape(len(split), -1, 2, HALF * INPUTS)
 
 
 def window_offsets(weights: Ints, shape: Shape) -> Array:
