@@ -384,6 +384,16 @@ def test_full_precision_is_exported_fused_too() -> None:
     np.testing.assert_allclose(found, fused(x).detach(), atol=1e-5 * np.abs(found).max())
 
 
+def test_first_steps_are_those_of_the_fused_weights() -> None:
+    own: Any = quantized(Plain)
+    for name, layer in fused_layers(own).items():
+        weight = layer.norm.weight / (layer.norm.running_var + layer.norm.eps).sqrt()
+        weight = weight.reshape(-1, 1, 1, 1) * layer.weight
+        quantizer = own.get_submodule(name).weight_quantizer
+        wanted = 2 * weight.abs().mean() / quantizer.grid.high**0.5
+        assert torch.allclose(quantizer.step.detach(), wanted.detach()), name
+
+
 def test_layer_bits_are_stronger_than_bits_of_activations() -> None:
     own = quantized(Plain, 4, layer_bits={"body.3": 5}, activation_bits=8)
     bits = {

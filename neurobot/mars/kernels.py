@@ -82,7 +82,7 @@ def by_register(weights: Ints, groups: int) -> Any:
     return laid.reshape(len(split), -1, 2, HALF * INPUTS)
 
 
-def window_offsets(weights: Ints, shape: Shape) -> Array:
+def window_offsets(weights: Ints, shape: Shape) -> Any:
     """Return where the inputs of a window lie on a padded map, from its corner on, by INPUTS."""
     _, rows, columns, given = weights.shape
     steps = np.arange(rows)[:, None, None] * shape[1] + np.arange(columns)[:, None]
