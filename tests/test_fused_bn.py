@@ -386,10 +386,11 @@ def test_full_precision_is_exported_fused_too() -> None:
 
 def test_first_steps_are_those_of_the_fused_weights() -> None:
     own: Any = quantized(Plain)
-    for name, layer in fused_layers(own).items():
+    for name in fused_layers(own):
+        layer = own.get_submodule(name)
         weight = layer.norm.weight / (layer.norm.running_var + layer.norm.eps).sqrt()
         weight = weight.reshape(-1, 1, 1, 1) * layer.weight
-        quantizer = own.get_submodule(name).weight_quantizer
+        quantizer = layer.weight_quantizer
         wanted = 2 * weight.abs().mean() / quantizer.grid.high**0.5
         assert torch.allclose(quantizer.step.detach(), wanted.detach()), name
 
