@@ -280,7 +280,7 @@ def test_pictures_say_what_they_show(decision: Decision) -> None:
         ("modelled", "'cells180'", "poppins: mean", "No events are counted by: random", "30 dec"),
     )  # fmt: skip
     for figure, words in zip(figures, promised, strict=True):
-        told = texts(figure)
+        told = " ".join(texts(figure).split())
         for word in words:
             assert word in told, word
     world = figures[0].axes[0]
