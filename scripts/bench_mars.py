@@ -146,7 +146,7 @@ def main() -> None:
     """Read the options, and print a table for each network."""
     options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     options.add_argument("file", nargs="?", help="a network (default: VGG-small, drawn)")
-    options.add_argument("--images", type=int, default=64, help="in a batch (default: 64)")
+    options.add_argument("--images", type=int, default=32, help="in a batch (default: 32)")
     options.add_argument("--threads", type=int, default=cores(), help="(default: one per core)")
     options.add_argument("--seconds", type=float, default=4.0, help="per side (default: 4)")
     given = options.parse_args()
