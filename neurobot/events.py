@@ -195,9 +195,14 @@ class MarsEvents(Counts):
         return self.macs_4w4a + self.macs_4w8a + self.macs_8w4a + self.macs_8w8a
 
     @property
+    def executed_macs(self) -> int:
+        """Those of channels that are there."""
+        return self.macs - self.padded_macs
+
+    @property
     def dense_macs(self) -> int:
         """Those of the network itself: skipped ones included, padded channels left out."""
-        return self.macs - self.padded_macs + self.skipped_macs
+        return self.executed_macs + self.skipped_macs
 
     @property
     def operations(self) -> int:

@@ -25,6 +25,7 @@ from rich.console import Console
 from neurobot.cli.terminal import make_table
 from neurobot.compiled import cores
 from neurobot.mars import Machine, Silicon
+from neurobot.mars.tiling import Tiling
 from neurobot.qnet import Channels, Conv, Layer, MaxPool, Network, Requant, Runner, Scores, load
 from neurobot.quantities import percent, prefixed
 
@@ -44,12 +45,12 @@ def draw_weights(shape: Any, bits: int, zero: float, rng: np.random.Generator) -
     """Draw weights other than 0, of whose tiles a share is 0."""
     silicon, top = Silicon(), (1 << (bits - 1)) - 1
     weights: Array = rng.integers(1, top + 1, shape) * rng.choice([-1, 1], shape)
-    columns = silicon.columns(silicon.slot(bits))
-    tiles = -(-shape[0] // columns), *shape[1:3], -(-shape[3] // silicon.rows)
-    still = rng.permutation(np.arange(np.prod(tiles)) < zero * np.prod(tiles)).reshape(tiles)
-    everywhere = still.repeat(columns, 0).repeat(silicon.rows, 3)
-    weights[everywhere[: shape[0], ..., : shape[3]]] = 0
-    return weights
+    tiling = Tiling(shape, 1, silicon.rows, silicon.columns(silicon.slot(bits)))
+    tiles = tiling.cut(weights)
+    count = tiling.blocks * tiling.positions
+    still = rng.permutation(np.arange(count) < zero * count)
+    tiles[still.reshape(tiling.blocks, tiling.positions)] = 0
+    return tiling.join(tiles)
 
 
 def vgg_layers(bits: int, zero: float, rng: np.random.Generator) -> Iterator[Layer]:

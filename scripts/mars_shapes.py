@@ -191,18 +191,13 @@ class Figures:
         tariff = PRICES.tariffs[MarsEvents.chip]
         return components_j(tariff, self.events, 0.0)["macros"]
 
-    @property
-    def executed(self) -> int:
-        """Products of an image that are done, padded channels left out."""
-        return self.events.macs - self.events.padded_macs
-
     def tops_per_w(self, bound: Bound = "nominal") -> float:
         """Operations of the dense network, by 1e12 joules of an image's energy."""
         return 2e-12 * self.events.dense_macs / self.energy_j(bound)
 
     def executed_tops_per_w(self, bound: Bound = "nominal") -> float:
         """Operations that are done, by 1e12 joules of an image's energy."""
-        return 2e-12 * self.executed / self.energy_j(bound)
+        return 2e-12 * self.events.executed_macs / self.energy_j(bound)
 
 
 def measure(loads: Sequence[Load], silicon: Silicon) -> Figures:

@@ -33,12 +33,12 @@ from neurobot.quantize.base import Quantizer
 from neurobot.quantize.checkpoints import versions
 from neurobot.quantize.compare import compare
 from neurobot.quantize.fused_bn import Fused, weight_of
-from neurobot.quantize.fusing import deploy, norms_behind
+from neurobot.quantize.fusing import norms_behind
 from neurobot.quantize.jobs import NONE, Form, Job
 from neurobot.quantize.layers import QuantConv2d, QuantLinear
 from neurobot.quantize.rules import levels
 from neurobot.quantize.settings import Settings
-from neurobot.quantize.tiles import Thinning, Tile
+from neurobot.quantize.tiles import Thinning, Tile, default_tile
 
 NETWORK, DATASET = "small_vgg", "fashion_mnist"
 FULL = Settings(epochs=8, lr=0.04, batch=128, weight_decay=5e-4)
@@ -91,13 +91,16 @@ class Run:
 
 
 def form_of(
-    bits: int, activation_bits: int, zero: float = 0.0, tile: Tile | None = None, **more: Any
+    bits: int,
+    activation_bits: int,
+    zero: float = 0.0,
+    tile: Tile | None = None,
+    strength: float = STRENGTH,
 ) -> Form:
     """Return a fused form; tiles are as wide as what a macro gives at once."""
-    tile = tile or Tile(16, 8 if bits > 4 else 16)
-    thinning = Thinning(zero, tile, more.pop("strength", STRENGTH)) if zero else None
+    thinning = Thinning(zero, tile or default_tile(bits), strength) if zero else None
     form = Form("lsq", bits, SYMMETRIC, activation_bits=activation_bits, fused=True)
-    return replace(form, thinning=thinning, **more)
+    return replace(form, thinning=thinning)
 
 
 def bits_rows() -> Iterator[Row]:
@@ -206,7 +209,7 @@ def exactness(job: Job, model: nn.Module, form: Form) -> dict[str, Any]:
     """Compare all codes and answers of the integers with the trained network's, on test images."""
     network = job.exported(model, form)
     images = job.images.test.take(np.arange(len(job.images.test.labels)))
-    found = compare(deploy(model.eval()), network, images)
+    found = compare(model.eval(), network, images)
     return {"exactness": asdict(found)}
 
 

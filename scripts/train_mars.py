@@ -21,16 +21,16 @@ from neurobot.quantize.checkpoints import versions
 from neurobot.quantize.compare import compare
 from neurobot.quantize.convert import convert
 from neurobot.quantize.export import export
-from neurobot.quantize.fusing import deploy, fuse
+from neurobot.quantize.fusing import fuse
 from neurobot.quantize.methods import make_method
 from neurobot.quantize.networks.steering import COLUMNS, ROWS, steering_net
 from neurobot.quantize.settings import Settings
-from neurobot.quantize.tiles import Thinning, Tile, draw_to_zero, mask_tiles
+from neurobot.quantize.tiles import Thinning, default_tile, draw_to_zero, mask_tiles
 
 THIN: dict[str, Any] = {"epochs": 6, "lr": 0.02}
 TUNED: dict[str, Any] = {"epochs": 8, "lr": 0.02}
-THINNING = Thinning(zero_tiles=0.5, tile=Tile(rows=16, columns=16), strength=1e-5)
 BITS = 4
+THINNING = Thinning(zero_tiles=0.5, tile=default_tile(BITS), strength=1e-5)
 
 
 def arguments() -> argparse.Namespace:
@@ -52,7 +52,7 @@ def compress(model: nn.Module, exercises: Exercises, out: Path, seed: int) -> nn
     mask_tiles(fused, THINNING)
     quantized = convert(fused, make_method("lsq", symmetric_weights=True), BITS, example)
     learn(quantized, exercises, out / "mars.pt", Settings(seed=seed, **TUNED))
-    return deploy(quantized)
+    return quantized
 
 
 def main() -> None:

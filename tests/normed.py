@@ -1,8 +1,10 @@
 """Networks with batch norms as after training, and images for them."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from numpy.typing import NDArray
 from torch import nn
@@ -10,6 +12,14 @@ from torch import nn
 from neurobot.quantize import Add, GlobalAvgPool
 
 Images = NDArray[np.uint8]
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)  # small tensors; more threads wait for each other
+    yield
+    torch.set_num_threads(before)
 
 
 def shaken(model: Any, seed: int = 0) -> Any:

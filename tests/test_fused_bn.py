@@ -1,7 +1,6 @@
 """Batch norms inside of quantized layers: the same network, statistics, integers, refusals."""
 
 import copy
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="fused layers are PyTorch's, of the extra 'train'")
 
 import torch.nn.functional as F  # noqa: E402, N812
-from normed import Plain, Residual, made, noise, pictures  # noqa: E402
+from normed import Plain, Residual, made, noise, one_thread, pictures  # noqa: E402, F401
 from torch import nn  # noqa: E402
 
 from neurobot import qnet  # noqa: E402
@@ -32,14 +31,6 @@ NETS: dict[str, tuple[dict[str, Any], tuple[int, ...]]] = {
     "mobilenet_cifar": ({"width": 0.25}, (3, 12, 12)),
     "shufflenet_v2": ({"width": 0.1, "classes": 10}, (3, 48, 48)),
 }
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)  # small tensors; more threads wait for each other
-    yield
-    torch.set_num_threads(before)
 
 
 def apart(found: Any, wanted: Any) -> float:

@@ -3,7 +3,6 @@
 import copy
 import itertools
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ torch = pytest.importorskip("torch", reason="tiles are trained with PyTorch, of 
 
 from hypothesis import given  # noqa: E402
 from hypothesis import strategies as st  # noqa: E402
-from normed import Plain, Residual, made, pictures  # noqa: E402
+from normed import Plain, Residual, made, one_thread, pictures  # noqa: E402, F401
 from torch import nn  # noqa: E402
 
 from neurobot.mars.tiling import Tiling  # noqa: E402
@@ -39,14 +38,6 @@ from neurobot.quantize.training import Settings, train, train_on  # noqa: E402
 
 LSQ = make_method("lsq", symmetric_weights=True)
 Tiles = list[list[tuple[int, int, int, int]]]  # by tile: where its weights are
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)  # small tensors; more threads wait for each other
-    yield
-    torch.set_num_threads(before)
 
 
 def tiles_of(shape: tuple[int, ...], tile: Tile) -> Tiles:

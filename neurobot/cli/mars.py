@@ -76,7 +76,7 @@ def summary(machine: Machine) -> Row:
     total: Row = {
         "cycles": events.cycles,
         "dense_macs": events.dense_macs,
-        "executed_macs": executed(events),
+        "executed_macs": events.executed_macs,
         "macros": events.macros,
         "banks": events.banks,
     }
@@ -86,13 +86,8 @@ def summary(machine: Machine) -> Row:
         total[f"dynamic_j, {name}"] = dynamic_j
         total[f"idle_w, {name}"] = idle_w
         total[f"dense_tops_w, {name}"] = OPERATIONS * events.dense_macs / image_j / TERA
-        total[f"executed_tops_w, {name}"] = OPERATIONS * executed(events) / image_j / TERA
+        total[f"executed_tops_w, {name}"] = OPERATIONS * events.executed_macs / image_j / TERA
     return {"latency_s": latency_s, "frames_per_s": 1 / latency_s, "total": total}
-
-
-def executed(events: MarsEvents) -> int:
-    """Return the multiply-accumulates that were executed, of channels that are there."""
-    return events.macs - events.padded_macs
 
 
 COLUMNS: dict[str, Callable[[Row], str]] = {

@@ -79,14 +79,9 @@ class Fused(nn.Module):
     @property
     def factor(self) -> Tensor:
         """The factor f by the running statistics, (out, 1, ...), as it multiplies the weights."""
-        f: Tensor = self.norm.weight / self.deviation
-        return f.reshape(-1, *[1] * (self.weight.dim() - 1))
-
-    @property
-    def deviation(self) -> Tensor:
-        """The running sigma, (out,)."""
         variance: Any = self.norm.running_var
-        return torch.sqrt(variance + self.norm.eps)
+        f: Tensor = self.norm.weight / torch.sqrt(variance + self.norm.eps)
+        return f.reshape(-1, *[1] * (self.weight.dim() - 1))
 
     @property
     def fused_weight(self) -> Tensor:

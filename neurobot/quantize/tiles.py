@@ -19,9 +19,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from neurobot.mars import Silicon
 from neurobot.quantize.fused_bn import Fused, fused_layers
-
-NARROW = 4  # bits of weights that take half the place of wider ones
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +68,8 @@ class Tile:
 
 def default_tile(bits: int) -> Tile:
     """Return what an access of MARS consumes by its assumed sizes, of weights of so many bits."""
-    return Tile(16, 8 if bits > NARROW else 16)
+    silicon = Silicon()
+    return Tile(silicon.rows, silicon.columns(silicon.slot(bits)))
 
 
 @dataclass(frozen=True, slots=True)
