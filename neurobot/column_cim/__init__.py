@@ -1,0 +1,1 @@
+"""Compute-in-memory with low-precision converters, one for each column."""
