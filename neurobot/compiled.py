@@ -24,8 +24,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 def cache_folder() -> str:
     """Return a folder for the compiled code of these very sources; "" where none can be made."""
     here = Path(__file__).parent
-    parts = ("envs", "controllers", "rollout", "qnet", "mac", "imitate", "tdnn", "mars", "column_cim")
-    folders = (here, *(here / part for part in parts))
+    parts = ("envs", "controllers", "rollout", "qnet", "mac", "imitate", "tdnn", "mars")
+    folders = (here, *(here / part for part in (*parts, "column_cim", "quantize")))
     stats = [(path.name, path.stat()) for folder in folders for path in sorted(folder.glob("*.py"))]
     sources = repr([(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats])
     name = f"kernels-{hashlib.sha256(sources.encode()).hexdigest()[:16]}"

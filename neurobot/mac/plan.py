@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from neurobot.mac.array import MacArray
 from neurobot.mac.layout import Layout
 from neurobot.qnet import INPUT, Affine, Layer, Network, Requant, Scores
+from neurobot.qnet.columns import check_plain
 from neurobot.qnet.passes import SCALING, SUMMING, passes
 from neurobot.qnet.signals import REAL_BITS
 
@@ -65,6 +66,7 @@ def odd_maps(network: Network) -> set[str]:
 
 def make_plan(network: Network, array: MacArray) -> tuple[Pass, ...]:
     """Part a network into passes, in order."""
+    check_plain(network.layers, "the processor")
     layouts = {
         name: Layout(signal.shape, stored_bits(network, name), array.activation_lanes)
         for name, signal in network.signals.items()

@@ -1,5 +1,6 @@
 """Integer networks: layers of codes and scales, as files and as exact arithmetic."""
 
+from neurobot.qnet.columns import ColumnConv as ColumnConv
 from neurobot.qnet.conv import Conv as Conv
 from neurobot.qnet.files import load as load
 from neurobot.qnet.files import save as save
@@ -17,3 +18,5 @@ from neurobot.qnet.scales import Affine as Affine
 from neurobot.qnet.scales import Requant as Requant
 from neurobot.qnet.scales import Scores as Scores
 from neurobot.qnet.signals import Signal as Signal
+from neurobot.qnet.slicing import ENCODINGS as ENCODINGS
+from neurobot.qnet.slicing import slice_codes as slice_codes

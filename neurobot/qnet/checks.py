@@ -127,3 +127,14 @@ def sealed_reals(where: str, values: ArrayLike, dimensions: int) -> Reals:
         place, value = ", ".join(map(str, index)), array[tuple(index)]
         raise ValueError(f"{where}[{place}] = {value} found; allowed: finite float32 numbers")
     return reals
+
+
+def shaped_reals(where: str, values: ArrayLike, shape: tuple[int, ...], positive: bool) -> Reals:
+    """Return a sealed array of finite float32 numbers of a shape, and above 0 if they must be."""
+    reals = sealed_reals(where, values, len(shape))
+    if reals.shape != shape:
+        raise ValueError(f"{where} of shape {reals.shape} found; allowed: {shape}")
+    for index in np.argwhere(reals <= 0)[:1].tolist() if positive else ():
+        place, value = ", ".join(map(str, index)), reals[tuple(index)]
+        raise ValueError(f"{where}[{place}] = {value} found; allowed: greater than 0")
+    return reals

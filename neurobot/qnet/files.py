@@ -27,6 +27,7 @@ from neurobot.qnet.archives import (
     write_file,
 )
 from neurobot.qnet.checks import MOST_BITS, MOST_VALUES, flag, whole, wholes
+from neurobot.qnet.columns import ColumnConv
 from neurobot.qnet.conv import Conv
 from neurobot.qnet.layers import Add, Channels, Layer, MaxPool, SumPool, check_name
 from neurobot.qnet.network import Network
@@ -41,6 +42,7 @@ SETTINGS = tuple(field.name for field in fields(Network) if field.name != "layer
 # The layers that a file can hold, and which of their constants are arrays, of which type.
 LAYERS: dict[type[Layer], dict[str, str]] = {
     Conv: {"weights": "<f4"},
+    ColumnConv: {"weights": "<f4", "steps": "<f4", "adc_step": "<f4", "adc_offset": "<f4"},
     Requant: {"multiplier": "<i4", "bias": "<i8"},
     Scores: {"multiplier": "<i4", "bias": "<i8"},
     Affine: {"scale": "<f4", "bias": "<f4"},
@@ -50,6 +52,7 @@ LAYERS: dict[type[Layer], dict[str, str]] = {
     Channels: {"index": "<i4"},
 }
 KINDS = {kind.__name__: kind for kind in LAYERS}
+AXES = {"weights": 4, "steps": 2, "adc_step": 3, "adc_offset": 3}  # of arrays; others have one
 INFINITE = {math.inf: "inf", -math.inf: "-inf"}
 Header = dict[str, Any]
 T = TypeVar("T")
@@ -70,7 +73,7 @@ def form(kind: type[Layer], name: str, entry: Header) -> Form:
     found = entry[name]
     if not isinstance(found, list):
         raise ValueError(f"{where}: {reprlib.repr(found)} found; allowed: a shape")
-    shape = wholes(f"{where}: shape", found, 1, MOST_VALUES, 4 if name == "weights" else 1)
+    shape = wholes(f"{where}: shape", found, 1, MOST_VALUES, AXES.get(name, 1))
     if math.prod(shape) > MOST_VALUES:
         raise ValueError(f"{where}: shape {shape} found; allowed: at most {MOST_VALUES} values")
     bits = entry.get("weight_bits", REAL_BITS)

@@ -1,57 +1,22 @@
 """Run a network, exactly: every map of every layer, the scores, and the inputs that were not 0."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from neurobot.qnet import kernels
+from neurobot.qnet.column_kernels import plan_columns
+from neurobot.qnet.columns import ColumnConv
 from neurobot.qnet.conv import Conv
 from neurobot.qnet.convolve import convolve, convolve_apart, is_apart, lay_out, make_window
 from neurobot.qnet.layers import Add, Channels, Layer, MaxPool, SumPool
+from neurobot.qnet.maps import Array as Array
+from neurobot.qnet.maps import Map as Map
+from neurobot.qnet.maps import Step as Step
+from neurobot.qnet.maps import make_map as make_map
 from neurobot.qnet.network import INPUT, Network, covers
 from neurobot.qnet.scales import Affine, Requant, Scores
-from neurobot.qnet.signals import Shape
-from neurobot.qnet.vectors import LANES
-
-Array = NDArray[Any]
-# A kernel, and all that it takes.
-Step = tuple[Callable[..., None], tuple[Any, ...]]
-
-
-@dataclass(frozen=True, slots=True)
-class Map:
-    """A map as its users see it, and as most kernels do: flat, with LANES more numbers behind."""
-
-    shape: Shape
-    memory: Array
-
-    @property
-    def flat(self) -> Array:
-        """All values in a row."""
-        return self.memory[:-LANES]
-
-    @property
-    def rows(self) -> Array:
-        """All values by row."""
-        return self.flat.reshape(self.shape[0], -1)
-
-    @property
-    def places(self) -> Array:
-        """All values by place and channel."""
-        return self.flat.reshape(-1, self.shape[2])
-
-    @property
-    def shaped(self) -> Array:
-        """All values by row, column and channel."""
-        return self.flat.reshape(self.shape)
-
-
-def make_map(shape: Shape, kind: Any) -> Map:
-    """Return a map of zeros."""
-    return Map(shape, np.zeros(int(np.prod(shape)) + LANES, kind))
 
 
 def plan_conv(conv: Conv, target: Map, source: Map, taps: Array, number: int) -> list[Step]:
@@ -121,6 +86,7 @@ def plan_channels(layer: Channels, target: Map, *sources: Map) -> list[Step]:
 Plans = Mapping[type[Layer], Callable[..., list[Step]]]
 PLANS: Plans = {
     Conv: plan_conv,
+    ColumnConv: plan_columns,
     Requant: plan_requant,
     Scores: plan_scores,
     Affine: plan_affine,
@@ -142,7 +108,9 @@ class Runner:
         """Lay out weights and maps."""
         self.network = network
         kind, last = np.float32 if network.real else np.int32, network.layers[-1].name
-        maps = {name: make_map(signal.shape, kind) for name, signal in network.signals.items()}
+        maps = {
+            name: make_map(signal.shape, kind, signal) for name, signal in network.signals.items()
+        }
         if not network.real:
             maps[last] = make_map(network.output.shape, np.int64)
         self.maps = {name: found.shaped for name, found in maps.items()}

@@ -7,6 +7,7 @@ import numpy as np
 
 from neurobot import qnet
 from neurobot.qnet import INPUT
+from neurobot.qnet.columns import check_plain
 from neurobot.qnet.signals import Shape
 from neurobot.tdnn.form import Maxima, Net, Neurons, Stage
 
@@ -71,10 +72,11 @@ def read_network(network: qnet.Network) -> Net:
 
     Convolutions and linear layers with what follows them become layers of neurons, sums over whole
     maps neurons with weights of 1, a scaling by itself neurons with one synapse each. Raises
-    ValueError, with the layer's name, for branches and for signed images.
+    ValueError, with the layer's name, for branches, signed images and columns of cells.
     """
     if network.input_signed:
         raise ValueError(f"{INPUT}: signed images found; allowed: unsigned, as the samples are")
+    check_plain(network.layers, "the compiler")
     check_chain(network.layers)
     layers, stages = list(network.layers), list[Stage]()
     while layers:
