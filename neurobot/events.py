@@ -36,6 +36,11 @@ class Counts:
         joins = joins_of(type(self))  # type: ignore[arg-type]
         return type(self)(*[join(getattr(self, n), getattr(other, n)) for n, join in joins])
 
+    def times(self: Same, count: int) -> Same:
+        """Return what so many of the same take; what is switched on stays on."""
+        joins = joins_of(type(self))  # type: ignore[arg-type]
+        return type(self)(*[getattr(self, n) * (1 if join is max else count) for n, join in joins])
+
 
 @cache
 def joins_of(kind: type[Counts]) -> list[tuple[str, Callable[[int, int], int]]]:
@@ -210,9 +215,77 @@ class MarsEvents(Counts):
         return self.macs
 
 
+@dataclass(frozen=True, slots=True)
+class CimEvents(Counts):
+    """Counts of the machine of arrays of memory cells of `neurobot.column_cim`.
+
+    A multiply-accumulate (MAC) is one weight times one input of a layer, both whole, those on
+    padding of the map included: in arrays, where it takes as many cells as its weight has slices
+    and as many cycles as its input has parts; or in the digital unit. What an input of 0 keeps
+    still is left out of row drives, of their bits, of cell reads and of input sums alone.
+    """
+
+    chip: ClassVar[str] = "cim"
+    unit: ClassVar[str] = "MAC"
+    held: ClassVar[frozenset[str]] = frozenset({"arrays", "array_bits", "constants", "banks"})
+
+    cycles: int = 0
+    array_macs: int = 0
+    digital_macs: int = 0
+    row_drives: int = 0  # a word line that is on for a cycle, once for each array that it crosses
+    drive_bits: int = 0  # of what drives them
+    cell_reads: int = 0  # driven rows times columns in use
+    conversions_1b: int = 0
+    conversions_2b: int = 0
+    conversions_3b: int = 0
+    conversions_4b: int = 0
+    conversions_5b: int = 0
+    conversions_6b: int = 0
+    conversions_7b: int = 0
+    conversions_8b: int = 0
+    conversions_9b: int = 0
+    conversions_10b: int = 0
+    conversions_11b: int = 0
+    conversions_12b: int = 0
+    conversions_13b: int = 0
+    conversions_14b: int = 0
+    conversions_15b: int = 0
+    conversions_16b: int = 0
+    ideal_conversions: int = 0  # of converters that lose nothing, and that nobody can price
+    shift_adds: int = 0  # of codes: over cycles, and over slices where one step serves them all
+    dequantizations: int = 0  # products of codes and constants, before sums of several arrays
+    accumulations: int = 0  # additions of tiles' and slices' shares to an output's sum
+    input_sums: int = 0  # additions of driven inputs, by tile, which offset codes need
+    corrections: int = 0  # products of those sums and constants
+    weight_reads: int = 0  # words: weights of the digital unit, and scales
+    feature_reads: int = 0  # words
+    feature_writes: int = 0  # words
+    requantizations: int = 0  # products and sums that make codes or scores of sums
+    additions: int = 0  # of layers that add maps or sum them up
+    maxima: int = 0  # comparisons of layers that take maxima
+    arrays: int = 0  # that hold the weights
+    array_bits: int = 0  # of all their cells, used or not, switched on all the time
+    constants: int = 0  # of dequantization, switched on all the time
+    banks: int = 0  # of memory, switched on all the time
+
+    @property
+    def conversions(self) -> int:
+        """All conversions, ideal ones included."""
+        priced: int = sum(getattr(self, name) for name in CONVERSIONS)
+        return priced + self.ideal_conversions
+
+    @property
+    def operations(self) -> int:
+        """Multiply-accumulates, in arrays and in the digital unit."""
+        return self.array_macs + self.digital_macs
+
+
 MODE_FIELDS = tuple(field.name for field in fields(MacEvents) if field.name.startswith("macs_"))
+CONVERSIONS = tuple(
+    field.name for field in fields(CimEvents) if field.name.startswith("conversions_")
+)
 CHIPS: dict[str, type[Counts]] = {
-    kind.chip: kind for kind in (Events, MacEvents, InsightEvents, MarsEvents)
+    kind.chip: kind for kind in (Events, MacEvents, InsightEvents, MarsEvents, CimEvents)
 }
 
 

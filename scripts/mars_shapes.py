@@ -23,10 +23,11 @@ from neurobot.cost import COST_TABLES, Bound
 from neurobot.cost.mars import components_j
 from neurobot.events import MarsEvents
 from neurobot.mars import Silicon
-from neurobot.mars.counting import count, feature_bits, words
+from neurobot.mars.counting import count
 from neurobot.mars.memories import banks
 from neurobot.mars.schedule import Load, load_of, time_layers
 from neurobot.mars.tiling import Tiling, Weights4
+from neurobot.qnet.memories import feature_bits, words
 from neurobot.quantize.layers import Add, GlobalAvgPool
 from neurobot.quantize.networks import NETWORKS
 

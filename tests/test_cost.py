@@ -155,9 +155,12 @@ def check_prices(table: str, counts: Counts, prices: dict[str, Any], bound: Boun
         total += count * price
         alone = COST_TABLES[table].dynamic_j(type(counts)(**{event: count}), bound)
         # Prices are sums and products of rounded decimals: a few units in the last place.
-        assert alone == pytest.approx(float(count * price) * 1e-12, rel=2e-14), (table, event)
+        assert alone == pytest.approx(float(count * price) * 1e-12, rel=2e-14, abs=0), (
+            table,
+            event,
+        )
     whole = COST_TABLES[table].dynamic_j(counts, bound)
-    assert whole == pytest.approx(float(total) * 1e-12, rel=2e-14), table
+    assert whole == pytest.approx(float(total) * 1e-12, rel=2e-14, abs=0), table
     assert COST_TABLES[table].dynamic_j(type(counts)()) == 0
 
 
@@ -187,7 +190,7 @@ def test_a_breakdown_names_every_priced_event_and_nothing_else() -> None:
         assert parts.keys() == prices.keys()
         for event, joules in parts.items():
             by_hand = getattr(EVENTS, event) * float(prices[event][0]) * 1e-12
-            assert joules == pytest.approx(by_hand, rel=1e-14), (name, event)
+            assert joules == pytest.approx(by_hand, rel=1e-14, abs=0), (name, event)
 
 
 def test_every_event_of_the_processor_but_what_is_free_has_a_price() -> None:
@@ -246,7 +249,7 @@ def test_an_image_of_alexnet_takes_what_was_published() -> None:
     for factor, bound in zip((10, 1, 23), BOUNDS, strict=True):
         products = InsightEvents(macs=400_000_000, still_macs=266_000_000)
         joules = COST_TABLES["virtex7"].dynamic_j(products, bound)
-        assert joules == pytest.approx(factor * 4.64e-3, rel=1e-3)
+        assert joules == pytest.approx(factor * 4.64e-3, rel=1e-3, abs=0)
     tariff = COST_TABLES["virtex7"].tariffs["insight"]
     assert {price.evidence for price in tariff.prices.values()} == {"assumed"}
     assert [tariff.idle_w.at(bound) for bound in BOUNDS] == [0, 0, 7.2]
@@ -258,10 +261,12 @@ def test_the_streaming_machine_leaks_by_what_it_holds() -> None:
     gates = 1000 * 248 + 200 * 288 + 3000 * 48 + 300
     for name in ("cells180", "scaled45"):
         ends = [COST_TABLES[name].idling_w(counts, bound) for bound in BOUNDS]
-        assert ends == pytest.approx([gates * k * 4e-6 / 80_000 for k in (1, 1, 2)], rel=1e-13)
+        assert ends == pytest.approx(
+            [gates * k * 4e-6 / 80_000 for k in (1, 1, 2)], rel=1e-13, abs=0
+        )
     at_28 = [30e-6 / 32 * k * gates / 10_000 for k in (0.9 / 0.55, 1.0, 4 * 0.9 / 0.55)]
     found = [COST_TABLES["scaled28"].idling_w(counts, bound) for bound in BOUNDS]
-    assert found == pytest.approx(at_28, rel=1e-13)
+    assert found == pytest.approx(at_28, rel=1e-13, abs=0)
 
 
 def test_the_paper_prices_synaptic_operations_and_nothing_else() -> None:
@@ -278,18 +283,18 @@ def test_the_paper_prices_synaptic_operations_and_nothing_else() -> None:
 def test_idle_power_is_the_leakage_of_four_memories_and_the_gates() -> None:
     for name in ("cells180", "scaled45"):
         idle = COST_TABLES[name].tariffs["poppins"].idle_w
-        assert idle.nominal == pytest.approx(149e-6, rel=1e-14)
-        assert idle.low == pytest.approx(75e-6, rel=1e-14)  # 4 x 37 / 2 + 1
-        assert idle.high == pytest.approx(298e-6, rel=1e-14)
+        assert idle.nominal == pytest.approx(149e-6, rel=1e-14, abs=0)
+        assert idle.low == pytest.approx(75e-6, rel=1e-14, abs=0)  # 4 x 37 / 2 + 1
+        assert idle.high == pytest.approx(298e-6, rel=1e-14, abs=0)
     paper = COST_TABLES["paper"].tariffs["poppins"].idle_w
-    assert paper.high == pytest.approx(298e-6, rel=1e-14)
+    assert paper.high == pytest.approx(298e-6, rel=1e-14, abs=0)
 
 
 def test_the_processor_leaks_by_banks_that_are_on() -> None:
     for name in ("cells180", "scaled45"):
         ends = [COST_TABLES[name].idling_w(MacEvents(banks=3), bound) for bound in BOUNDS]
         # 3 of 67 uW (half, twice) and gates of 4 uW (the same, twice)
-        assert ends == pytest.approx([205e-6, 104.5e-6, 410e-6], rel=1e-14)
+        assert ends == pytest.approx([205e-6, 104.5e-6, 410e-6], rel=1e-14, abs=0)
         assert COST_TABLES[name].idling_w(MacEvents()) == 4e-6
 
 
@@ -298,7 +303,7 @@ def test_at_28_nm_memories_leak_as_those_of_a_chip_of_that_node() -> None:
     ends = [30e-6 / 32 * factor for factor in (0.9 / 0.55, 1.0, 4 * 0.9 / 0.55)]
     for events, kb in ((EVENTS, 16 + 2), (MacEvents(banks=5), 8 + 5 * 8)):
         found = [COST_TABLES["scaled28"].idling_w(events, bound) for bound in BOUNDS]
-        assert found == pytest.approx([kb * end for end in ends], rel=1e-14), events
+        assert found == pytest.approx([kb * end for end in ends], rel=1e-14, abs=0), events
 
 
 def test_the_rule_between_two_nodes_is_a_power_of_the_node() -> None:

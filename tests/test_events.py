@@ -16,6 +16,7 @@ from neurobot.demo.meters import Meter, Reading
 from neurobot.events import (
     CHIPS,
     MODE_FIELDS,
+    CimEvents,
     Counts,
     Events,
     InsightEvents,
@@ -60,6 +61,8 @@ def test_counts_add_up_field_by_field_and_what_is_on_stays_on() -> None:
     assert added["banks"] == 100 + count - 1
     assert (other + one).banks == (one + other).banks
     assert one + MacEvents() == one
+    assert one.times(3) == one + one + one
+    assert one.times(0) == MacEvents(banks=one.banks)
     assert Abacus(1, 2) + Abacus(10, 20) == Abacus(11, 22)
 
 
@@ -82,12 +85,14 @@ def test_operations_are_those_of_the_chip() -> None:
     assert (still.macs, still.operations, MacEvents.unit) == (1018, 1018, "MAC")
     mars = MarsEvents(0, 1, 20, 300, 4000, padded_macs=7, skipped_macs=50_000)
     assert (mars.macs, mars.operations, mars.dense_macs) == (4321, 4321, 54_314)
+    cim = CimEvents(array_macs=5, digital_macs=70, cell_reads=900)
+    assert (cim.operations, CimEvents.unit) == (75, "MAC")
     assert (Abacus(beads=3).operations, Abacus.unit) == (0, "")
 
 
 def test_a_chip_s_name_tells_its_kind_of_counts() -> None:
     kinds = {"poppins": Events, "mac": MacEvents, "insight": InsightEvents, "mars": MarsEvents}
-    assert kinds == CHIPS
+    assert kinds | {"cim": CimEvents} == CHIPS
     for chip, kind in CHIPS.items():
         assert kind_of(chip) is kind
     assert kind_of("abacus") is Abacus
@@ -96,7 +101,7 @@ def test_a_chip_s_name_tells_its_kind_of_counts() -> None:
 
 
 def test_records_keep_the_chip_of_their_events() -> None:
-    for events in (RECORD.events, Events(ticks=3, spikes=4), Abacus(5, 6), None):
+    for events in (RECORD.events, Events(ticks=3, spikes=4), CimEvents(7), Abacus(5, 6), None):
         record = replace(RECORD, events=events)
         assert from_result(json.loads(json.dumps(to_result(record)))) == record
 
@@ -183,7 +188,7 @@ def test_the_table_of_all_kinds_fits_100_columns(
     assert lines["cnn-lglsq-3b"][-1] == "1234567"  # not folded
     assert lines["poppins"][-1] == "2560"
     assert lines["vfh"][-1] == "-"
-    assert "It prices: poppins, mac, insight, mars." in " ".join(told.split())
+    assert "It prices: poppins, mac, insight, mars, cim." in " ".join(told.split())
 
 
 def test_a_meter_reads_the_operations_of_any_chip() -> None:

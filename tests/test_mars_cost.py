@@ -66,17 +66,17 @@ def test_a_table_prices_events_as_the_sum_by_hand(table: str, bound: Bound) -> N
         event: getattr(EVENTS, event) * prices[BOUNDS.index(bound)] * 1e-12
         for event, prices in PICOJOULES[table].items()
     }
-    assert found == pytest.approx(by_hand, rel=1e-12)
+    assert found == pytest.approx(by_hand, rel=1e-12, abs=0)
     total = COST_TABLES[table].dynamic_j(EVENTS, bound)
-    assert total == pytest.approx(sum(by_hand.values()), rel=1e-12)
+    assert total == pytest.approx(sum(by_hand.values()), rel=1e-12, abs=0)
 
 
 def test_macros_at_28_nm_give_back_the_published_tops_per_watt() -> None:
     prices = COST_TABLES["scaled28"].tariffs["mars"].prices
     tops = {name: 2 / prices[name].nominal / 1e12 for name in ("macs_4w4a", "macs_8w8a")}
-    assert tops == pytest.approx({"macs_4w4a": 68.4, "macs_8w8a": 11.5}, rel=1e-14)
+    assert tops == pytest.approx({"macs_4w4a": 68.4, "macs_8w8a": 11.5}, rel=1e-14, abs=0)
     other = {name: 2 / prices[name].high / 1e12 for name in tops}
-    assert other == pytest.approx({"macs_4w4a": 61.1, "macs_8w8a": 7.0}, rel=1e-14)
+    assert other == pytest.approx({"macs_4w4a": 61.1, "macs_8w8a": 7.0}, rel=1e-14, abs=0)
 
 
 def test_what_has_no_published_figure_lies_between_and_says_that_it_is_assumed() -> None:
@@ -112,7 +112,7 @@ def test_components_and_leakage_add_up_to_the_energy(bound: Bound) -> None:
         parts = components_j(tariff, EVENTS, 2.5e-3, bound)
         assert parts.keys() == {*COMPONENTS, "leakage"}
         whole = tariff.dynamic_j(EVENTS, bound) + 2.5e-3 * tariff.idling_w(EVENTS, bound)
-        assert sum(parts.values()) == pytest.approx(whole, rel=1e-13), name
+        assert sum(parts.values()) == pytest.approx(whole, rel=1e-13, abs=0), name
         alone = components_j(tariff, MarsEvents(weight_reads=7, weight_writes=9), 0.0, bound)
         assert alone["refill"] == sum(alone.values()) > 0
 
@@ -120,6 +120,8 @@ def test_components_and_leakage_add_up_to_the_energy(bound: Bound) -> None:
 def test_macros_leak_as_the_memories_that_they_are() -> None:
     counts = MarsEvents(macros=8, banks=29)
     for name in ("cells180", "scaled45"):  # 37 of 67 uW and gates of 4 uW
-        assert COST_TABLES[name].idling_w(counts) == pytest.approx(37 * 67e-6 + 4e-6, rel=1e-13)
+        assert COST_TABLES[name].idling_w(counts) == pytest.approx(
+            37 * 67e-6 + 4e-6, rel=1e-13, abs=0
+        )
     kb = float(Fraction(30, 1_000_000) / 32 * Fraction(90, 55))  # at 0.9 V, by the current at 0.55
-    assert COST_TABLES["scaled28"].idling_w(counts) == pytest.approx(38 * 8 * kb, rel=1e-13)
+    assert COST_TABLES["scaled28"].idling_w(counts) == pytest.approx(38 * 8 * kb, rel=1e-13, abs=0)

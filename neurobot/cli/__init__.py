@@ -8,10 +8,10 @@ from concurrent.futures import BrokenExecutor
 import gymnasium as gym
 
 from neurobot import __version__
-from neurobot.cli import chip, compiler, demo, evaluate, fit, listing, plot, train, validate
+from neurobot.cli import chip, cim, compiler, demo, evaluate, fit, listing, plot, train, validate
 from neurobot.loop import ControllerError
 
-COMMANDS = (evaluate, demo, plot, fit, train, compiler, chip, validate, listing)
+COMMANDS = (evaluate, demo, plot, fit, train, compiler, chip, cim, validate, listing)
 INTERRUPTED = 130  # the shell's status of a program ended by Ctrl-C
 
 

@@ -14,8 +14,8 @@ inferred. Weights of 4 bits with inputs of 8, or the other way round, have no pu
 from math import sqrt
 
 from neurobot.cost import processor
-from neurobot.cost.nodes import FLIP_FLOP_J, NM_28, NM_180
-from neurobot.cost.prices import Bound, Price, Tariff
+from neurobot.cost.nodes import FLIP_FLOP_J, to_180
+from neurobot.cost.prices import Bound, Price, Tariff, parted_j
 from neurobot.events import MarsEvents
 
 CORES, MACROS, COLUMNS = 4, 2, 16  # macros of a core; columns at 4 bits
@@ -62,24 +62,6 @@ COMPONENTS = {
 }
 
 
-def to_180(price: Price) -> Price:
-    """Bring the price of a macro's product from 28 to 180 nm.
-
-    By [scaling]; a macro is bit lines and converters, so low: by the least of memories, high: by
-    the most of logic.
-    """
-    nominal = NM_180.memory_factors[0] / NM_28.memory_factors[0]
-    low = NM_180.memory_factors[1] / NM_28.memory_factors[2]
-    high = NM_180.logic_factors[2] / NM_28.logic_factors[1]
-    return Price(
-        nominal * price.nominal,
-        low * price.low,
-        high * price.high,
-        "assumed",
-        f"{price.source}; x {nominal:.3g} (low: {low:.3g}, high: {high:.3g}): from 28 to 180 nm",
-    )
-
-
 def far(word: Price) -> Price:
     """Price a word of the weight memories, by what one of a bank takes; high: if not in banks."""
     high = FAR_WORD * word.high
@@ -123,8 +105,4 @@ def components_j(
     tariff: Tariff, events: MarsEvents, seconds: float, bound: Bound = "nominal"
 ) -> dict[str, float]:
     """Energy of each part of the machine, and of its leakage for so long, in joules."""
-    parts = tariff.breakdown_j(events, bound)
-    priced = {
-        part: sum(parts.get(name, 0.0) for name in names) for part, names in COMPONENTS.items()
-    }
-    return {**priced, "leakage": seconds * tariff.idling_w(events, bound)}
+    return parted_j(COMPONENTS, tariff, events, seconds, bound)

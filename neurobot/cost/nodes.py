@@ -27,10 +27,14 @@ from neurobot.cost.prices import Price
 # Node in nm -> coefficients of V**2, V and 1 [scaling].
 SWITCHING = {
     180: (0.0, 24.64, -17.98),
+    130: (7.171, -6.709, 2.904),
+    65: (3.755, -4.398, 1.975),
     45: (1.018, -0.3107, 0.1539),
     32: (0.8367, -0.4341, 0.1701),
     20: (0.373, -0.1582, 0.04104),
+    7: (0.1776, -0.09097, 0.02447),
 }
+SUPPLY_28_V = 0.9
 
 
 def switching(node_nm: int, supply_v: float) -> float:
@@ -44,6 +48,17 @@ def between(node_nm: int, ends_nm: tuple[int, int], supply_v: float) -> float:
     first, second = (switching(end, supply_v) for end in ends_nm)
     share = math.log(node_nm / ends_nm[0]) / math.log(ends_nm[1] / ends_nm[0])
     return float(first ** (1 - share) * second**share)
+
+
+def from_28(node_nm: int, supply_v: float) -> float:
+    """Return what times as much switching takes at a node and a supply as at 28 nm and 0.9 V.
+
+    Nodes that [scaling] has no row for lie between 32 and 20 nm.
+    """
+    ours = between(28, (20, 32), SUPPLY_28_V)
+    known = node_nm in SWITCHING
+    theirs = switching(node_nm, supply_v) if known else between(node_nm, (20, 32), supply_v)
+    return theirs / ours
 
 
 SCALE_45_TO_180 = round(switching(180, 1.8) / switching(45, 0.9), 1)
@@ -105,6 +120,25 @@ NM_180 = Node(
 TO_28 = (SCALE_45_TO_28, SCALE_45_TO_20, SCALE_45_TO_32)
 NM_28 = Node(TO_28, TO_28)
 scaled_logic, scaled_memory = NM_180.logic, NM_180.memory
+
+
+def to_180(price: Price) -> Price:
+    """Bring a price of what computes in memory from 28 to 180 nm.
+
+    By [scaling]; it is bit lines and converters, so low: by the least of memories, high: by the
+    most of logic.
+    """
+    nominal = NM_180.memory_factors[0] / NM_28.memory_factors[0]
+    low = NM_180.memory_factors[1] / NM_28.memory_factors[2]
+    high = NM_180.logic_factors[2] / NM_28.logic_factors[1]
+    return Price(
+        nominal * price.nominal,
+        low * price.low,
+        high * price.high,
+        "assumed",
+        f"{price.source}; x {nominal:.3g} (low: {low:.3g}, high: {high:.3g}): from 28 to 180 nm",
+    )
+
 
 ODIN_W, ODIN_V, ODIN_KB = 30e-6, 0.55, 32  # [guide]; 64 k synapses of 4 bits
 

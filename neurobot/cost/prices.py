@@ -1,5 +1,6 @@
 """How counts are priced: a price with its range, the prices of a chip, a table of chips."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import reduce
 from operator import add
@@ -84,6 +85,25 @@ class Tariff:
         """Power that flows all the time, in watts, with what these counts hold switched on."""
         held = (getattr(events, name) * price.at(bound) for name, price in self.held_w.items())
         return reduce(add, held, self.idle_w.at(bound))
+
+
+def parted_j(
+    components: Mapping[str, Sequence[str]],
+    tariff: Tariff,
+    events: Counts,
+    seconds: float,
+    bound: Bound = "nominal",
+) -> dict[str, float]:
+    """Energy of each component of a chip, and of its leakage for so long, in joules.
+
+    components: the events that belong to each of them.
+    """
+    parts = tariff.breakdown_j(events, bound)
+    priced = {
+        part: reduce(add, (parts.get(name, 0.0) for name in names), 0.0)
+        for part, names in components.items()
+    }
+    return {**priced, "leakage": seconds * tariff.idling_w(events, bound)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,20 +1,15 @@
 """The cost tables: which prices count, and where they come from."""
 
-from neurobot.cost import insight, mars, processor, spiking
+from neurobot.cost import column_cim, insight, mars, processor, spiking
 from neurobot.cost.prices import CostTable, Tariff
-from neurobot.events import Events, InsightEvents, MacEvents, MarsEvents
+from neurobot.events import CHIPS, Events, InsightEvents
+
+PRICED = spiking, processor, insight, mars, column_cim  # in the order of CHIPS
 
 
-def every(
-    spiking_chip: Tariff, mac_array: Tariff, synapses: Tariff, macros: Tariff
-) -> dict[str, Tariff]:
-    """Price all kinds of chips."""
-    return {
-        Events.chip: spiking_chip,
-        MacEvents.chip: mac_array,
-        InsightEvents.chip: synapses,
-        MarsEvents.chip: macros,
-    }
+def every(*tariffs: Tariff) -> dict[str, Tariff]:
+    """Price all kinds of chips, in the order of `CHIPS`."""
+    return dict(zip(CHIPS, tariffs, strict=True))
 
 
 COST_TABLES = {
@@ -31,24 +26,26 @@ COST_TABLES = {
             "cells180",
             "derived: 0.18 um standard cells and CACTI-P memories at 1.8 V; memory sizes and clock "
             "gating assumed (all state clocked only when written); compute-in-memory macros by "
-            "published ones of 28 nm, scaled",
+            "published ones of 28 nm, scaled, their converters by two public forms",
             180,
-            every(spiking.CELLS_180, processor.CELLS_180, insight.CELLS_180, mars.CELLS_180),
+            every(*(chip.CELLS_180 for chip in PRICED)),
         ),
         CostTable(
             "scaled45",
             "derived: 45 nm figures scaled to 180 nm; the rule overestimates memories; leakage "
-            "taken from cells180; compute-in-memory macros by published ones of 28 nm",
+            "taken from cells180; compute-in-memory macros by published ones of 28 nm, their "
+            "converters by two public forms",
             180,
-            every(spiking.SCALED_180, processor.SCALED_180, insight.SCALED_180, mars.SCALED_180),
+            every(*(chip.SCALED_180 for chip in PRICED)),
         ),
         CostTable(
             "scaled28",
             "derived: 45 nm figures scaled to 28 nm at 0.9 V, between the rule's 32 and 20 nm, as "
             "if the chips were made there; leakage assumed, by the least power of a 28 nm "
-            "chip; compute-in-memory macros by published ones of that node",
+            "chip; compute-in-memory macros by published ones, brought to that node, their "
+            "converters by two public forms",
             28,
-            every(spiking.SCALED_28, processor.SCALED_28, insight.SCALED_28, mars.SCALED_28),
+            every(*(chip.SCALED_28 for chip in PRICED)),
         ),
         CostTable(
             "virtex7",

@@ -9,18 +9,7 @@ cycle as are asked for. All of this is assumed.
 from neurobot.events import MarsEvents
 from neurobot.mars.schedule import Load, Timing, dealt_out
 from neurobot.mars.silicon import SLOTS, Silicon
-
-BYTE = 8
-
-
-def feature_bits(bits: int) -> int:
-    """Return how many bits a value of a map takes in memory: 4, or whole bytes."""
-    return SLOTS[0] if bits <= SLOTS[0] else -(-bits // BYTE) * BYTE
-
-
-def words(bits: int, silicon: Silicon) -> int:
-    """Return how many words hold so many bits."""
-    return -(-bits // silicon.word_bits)
+from neurobot.qnet.memories import feature_bits, words
 
 
 def index_words(load: Load, silicon: Silicon) -> list[int]:

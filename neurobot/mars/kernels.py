@@ -12,16 +12,9 @@ import numpy as np
 
 from neurobot.compiled import apart
 from neurobot.fixed import Ints
-from neurobot.mars.vectors import (
-    HALF,
-    INPUTS,
-    PLACES,
-    add_pairs,
-    join_halves,
-    load_corners,
-    no_sums,
-)
+from neurobot.mars.vectors import HALF, INPUTS, add_pairs, join_halves, no_sums
 from neurobot.qnet import Conv, kernels
+from neurobot.qnet.column_vectors import PLACES, load_corners
 from neurobot.qnet.runner import Array, Map, Step, make_map
 from neurobot.qnet.signals import Shape
 from neurobot.qnet.vectors import LANES, store_lanes

@@ -4,7 +4,7 @@ What an image takes follows from the network alone.
 """
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from functools import partial
 from typing import Any
 
@@ -23,7 +23,6 @@ from neurobot.qnet.runner import Array, Plans, check_pixels
 
 MODE = "macs_"
 MODES = [field.name for field in fields(MarsEvents) if field.name.startswith(MODE)]
-ADDED = [field.name for field in fields(MarsEvents) if field.name not in MarsEvents.held]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +100,8 @@ class Machine:
         parts = np.array_split(pixels, workers)
         with ThreadPoolExecutor(workers) as pool:
             scores = list(pool.map(Runner.run_all, self._runners[:workers], parts))
-        self.events = times(self._each, len(pixels))
+        self.events = self._each.times(len(pixels))
         return np.concatenate(scores)
-
-
-def times(events: MarsEvents, images: int) -> MarsEvents:
-    """Return what so many images take."""
-    return replace(events, **{name: getattr(events, name) * images for name in ADDED})
 
 
 def sheet(machine: Machine) -> list[dict[str, Any]]:

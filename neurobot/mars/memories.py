@@ -1,25 +1,17 @@
 """Whether a network fits the machine's memories, and how many banks it needs.
 
 A core's weight memory holds the tiles of its blocks of all layers, their index, and its share of
-all scales. A map lies in the other feature memory than the first map that it is made of, until the
-last layer that reads it has ended. A core sets sums of one block aside at a time. How it is laid
-out is assumed.
+all scales. A core sets sums of one block aside at a time. How it is laid out is assumed.
 """
 
 from collections.abc import Sequence
 
-from neurobot.mars.counting import BYTE, index_words, words
+from neurobot.mars.counting import index_words
 from neurobot.mars.schedule import Load, Timing
 from neurobot.mars.silicon import Silicon
-from neurobot.qnet import INPUT
+from neurobot.qnet.memories import BYTE, check_size, words
 
 SUM_BYTES = 4  # of an accumulator
-
-
-def check_size(name: str, what: str, found: int, held: int) -> None:
-    """Refuse what does not fit a memory."""
-    if found > held:
-        raise ValueError(f"{name}: {found} bytes of {what} needed; the machine holds {held}")
 
 
 def weight_words(load: Load, timing: Timing, silicon: Silicon) -> list[int]:
@@ -50,32 +42,6 @@ def partials_held(loads: Sequence[Load], timings: Sequence[Timing], silicon: Sil
         held = [max(was, size * (n > 0)) for was, n in zip(held, timing.crossings, strict=True)]
         check_size(load.name, "sums set aside in a core", max(held), silicon.partial_bytes)
     return held
-
-
-class Features:
-    """The two feature memories: which maps lie in them, and how many bytes at a time at most."""
-
-    def __init__(self, image_bytes: int, silicon: Silicon) -> None:
-        self.silicon = silicon
-        self.sizes: tuple[dict[str, int], dict[str, int]] = ({}, {})
-        self.most = [0, 0]
-        self._put(INPUT, {INPUT: image_bytes}, side=0)
-
-    def _put(self, name: str, maps: dict[str, int], side: int) -> None:
-        self.sizes[side].update(maps)
-        size = sum(self.sizes[side].values())
-        check_size(name, "maps in a feature memory", size, self.silicon.feature_bytes)
-        self.most[side] = max(self.most[side], size)
-
-    def make(self, name: str, source: str, maps: dict[str, int]) -> None:
-        """Put the maps that a layer makes opposite of the first one that it reads."""
-        self._put(name, maps, side=int(source in self.sizes[0]))
-
-    def drop(self, names: set[str]) -> None:
-        """Forget maps."""
-        for sizes in self.sizes:
-            for name in names & sizes.keys():
-                del sizes[name]
 
 
 def banks(

@@ -12,21 +12,15 @@ from typing import Any
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 
+from neurobot.qnet.column_vectors import PLACES, first_number, join_two
 from neurobot.qnet.vectors import LANES, Lanes, address, instruction, size_of, spread
 
-PLACES = 8  # whose sums stay in registers
 INPUTS = 4
 HALF = 2 * LANES // INPUTS  # output channels
 
 INT32 = ir.IntType(32)
 LONG = ir.VectorType(INT32, 2 * LANES)
 SUMS = types.UniTuple(Lanes(types.int32), PLACES)  # type: ignore[no-untyped-call]
-CORNERS = types.UniTuple(types.intp, PLACES)  # type: ignore[no-untyped-call]
-
-
-def numbers_of(array_type: Any, array: Any, context: Any, builder: Any) -> Any:
-    """Point at the first number of an array."""
-    return context.make_array(array_type)(context, builder, array).data
 
 
 @instruction
@@ -37,19 +31,6 @@ def no_sums(typing: Any) -> Any:
         return ir.Constant(context.get_value_type(SUMS), None)
 
     return SUMS(), generate
-
-
-@instruction
-def load_corners(typing: Any, corners: Any, first: Any) -> Any:
-    """Read PLACES places of memory, from a number on; corners: int64."""
-
-    def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
-        pointer = builder.gep(numbers_of(corners, given[0], context, builder), [given[1]])
-        return builder.load(
-            builder.bitcast(pointer, context.get_value_type(CORNERS).as_pointer()), align=8
-        )
-
-    return CORNERS(corners, types.intp), generate
 
 
 @instruction
@@ -73,9 +54,9 @@ def add_pairs(
         first = builder.mul(register, ir.Constant(register.type, 2 * LANES))
         pointer = address(context, builder, signature.args[1], weights, first, 2 * LANES)
         factors = builder.sext(builder.load(pointer, align=size_of(signature.args[1])), LONG)
-        places = numbers_of(signature.args[5], offsets, context, builder)
+        places = first_number(signature.args[5], offsets, context, builder)
         offset = builder.load(builder.gep(places, [entry]))
-        inputs = builder.gep(numbers_of(signature.args[3], source, context, builder), [offset])
+        inputs = builder.gep(first_number(signature.args[3], source, context, builder), [offset])
         for k in range(PLACES):
             corner = builder.gep(inputs, [builder.extract_value(corners, k)])
             products = builder.mul(factors, load_inputs(builder, corner))
@@ -98,15 +79,6 @@ def load_inputs(builder: Any, pointer: Any) -> Any:
 def join_pairs(builder: Any, values: Any) -> Any:
     """Add neighbouring lanes; half as many are left."""
     return join_two(builder, values, ir.Constant(values.type, ir.Undefined), values.type.count)
-
-
-def join_two(builder: Any, one: Any, other: Any, count: int) -> Any:
-    """Add neighbours among the first so many lanes of two vectors."""
-    lanes = ir.VectorType(INT32, count // 2)
-    even, odd = (ir.Constant(lanes, list(range(first, count, 2))) for first in (0, 1))
-    return builder.add(
-        builder.shuffle_vector(one, other, even), builder.shuffle_vector(one, other, odd)
-    )
 
 
 @instruction
