@@ -19,7 +19,7 @@ from scipy import stats  # noqa: E402
 
 from neurobot.cli import main  # noqa: E402
 from neurobot.mars.tiling import Tiling  # noqa: E402
-from neurobot.qnet import Requant, load  # noqa: E402
+from neurobot.qnet import ColumnConv, Conv, Requant, load  # noqa: E402
 from neurobot.quantize import datasets  # noqa: E402
 from neurobot.quantize.checkpoints import load_checkpoint, save_checkpoint  # noqa: E402
 from neurobot.quantize.jobs import Form, Job  # noqa: E402
@@ -104,6 +104,24 @@ def test_a_table_is_printed_and_every_epoch_has_a_line(
     lines = captured.err.splitlines()
     assert [line.rpartition("  ")[2] for line in lines] == ["epoch 1 of 2", "epoch 2 of 2"]
     assert load(path).input_shape == (28, 28, 1)
+
+
+def test_a_network_is_trained_through_converters_and_exported(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, arrays = tmp_path / "net.npz", ("rows=64", "encoding=differential", "adc_steps=array")
+    words = command(tmp_path / "run", "--adc-bits", "6", "--arrays", *arrays, "--epochs", "1")
+    assert main([*words, "--export", str(path), "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    assert rows[1]["what"] == "lsq, 4 bits, converters of 6 bits"
+    assert rows[-1]["agreement"] == 1.0
+    kinds = [type(conv) for conv in load(path).convs]
+    assert kinds == [Conv, *[ColumnConv] * (len(kinds) - 2), Conv]
+    for conv in load(path).convs[1:-1]:
+        assert isinstance(conv, ColumnConv)
+        assert (conv.rows, conv.encoding, conv.adc_bits) == (64, "differential", 6)
+    other = command(tmp_path / "run", "--adc-bits", "ideal", "--epochs", "1")
+    assert "a training with columns" in refusal(capsys, *other)
 
 
 ZERO = ("--zero-tiles", "0.5", "--tile", "4x4", "--thin-epochs", "1", "--epochs", "1")
@@ -281,6 +299,15 @@ REFUSED: dict[str, Any] = {
     "zero tiles: 50.0 found; allowed: 0 or more, below 1": ("--zero-tiles", "50"),
     "group lasso: -1.0 found; allowed: 0 or more": ("--zero-tiles", "0.5", "--lasso", "-1"),
     "epochs=0 must be 1": ("--zero-tiles", "0.5", "--thin-epochs", "0"),
+    "--arrays: it needs --adc-bits": ("--arrays", "rows=64"),
+    "--arrays: 'row=64' found; known: rows, columns": ("--adc-bits", "4", "--arrays", "row=64"),
+    "--arrays: 'rows' found more than once": ("--adc-bits", "4", "--arrays", "rows=9", "rows=9"),
+    "columns: rows = 'many' found; allowed: a whole": ("--adc-bits", "4", "--arrays", "rows=many"),
+    "columns: encoding = 'two' found; allowed: 'offset'": (
+        "--adc-bits", "4", "--arrays", "encoding=two"
+    ),
+    "--adc-bits: --method none found; it needs": ("--adc-bits", "4", "--method", "none"),
+    "--adc-bits: --fused or --zero-tiles found; it needs": ("--adc-bits", "4", "--fused"),
     "activation_bits: 9 bits": ("--activation-bits", "9"),
     "features.0: a grid of weights without a zero found": ("--fused", "--method", "uniq"),
     "features.0: per_channel with a fused batch norm": ("--fused", "--per-channel"),

@@ -72,6 +72,9 @@ def describe(method: str, form: "Form") -> str:
         parts.append("fused")
     if form.thinning:
         parts.append(f"{100 * form.thinning.zero_tiles:g} % zero tiles")
+    if form.columns:
+        bits = form.columns.adc_bits
+        parts.append(f"converters of {bits} bits" if bits else "ideal converters")
     return ", ".join(parts)
 
 

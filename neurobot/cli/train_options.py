@@ -2,12 +2,14 @@
 
 import argparse
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
-from neurobot.controllers import read_options
+from neurobot.cli.placing import read_adc_bits
+from neurobot.controllers import read_options, read_value
 
 if TYPE_CHECKING:
+    from neurobot.quantize.column import Columns
     from neurobot.quantize.jobs import Form
     from neurobot.quantize.settings import Settings
     from neurobot.quantize.tiles import Thinning, Tile
@@ -61,6 +63,12 @@ def add_options(options: argparse.ArgumentParser) -> None:
         help="strength of the group lasso that draws tiles to zero beforehand; 0: no such training "
         "(default: 1e-5)")  # fmt: skip
     add("--thin-epochs", type=int, metavar="N", help="of that training (default: 3)")
+    add("--adc-bits", type=read_adc_bits, default=False, metavar="N",
+        help="put all layers but the first and the last onto arrays of memory cells, and train "
+        "through converters of so many bits, or ideal ones")  # fmt: skip
+    add("--arrays", nargs="+", default=[], metavar="KEY=VALUE",
+        help="of those arrays: rows, columns, cell_bits, encoding (offset, differential, "
+        "signed_msb), dac_bits; weight_steps and adc_steps (layer, array, column)")  # fmt: skip
     add("--epochs", type=int, metavar="N",
         help="of the quantized training; with --method none, of full precision (default: 2 and "
         "5)")  # fmt: skip
@@ -112,9 +120,12 @@ def read_form(args: argparse.Namespace) -> "Form":
             raise ValueError(f"--layer-bits: {name!r} found more than once")
         layer_bits[name] = read_bits(f"--layer-bits {name}", text)
     method, thinning = args.method.partition("?")[0], read_thinning(args)
-    fused = args.fused or thinning is not None
+    fused, columns = args.fused or thinning is not None, read_columns(args)
     if fused and method == NONE:
         raise ValueError("--fused, --zero-tiles: --method none found; a quantized one is needed")
+    if columns and (method == NONE or fused):
+        found = "--fused or --zero-tiles" if fused else "--method none"
+        raise ValueError(f"--adc-bits: {found} found; it needs a quantized form without them")
     if fused and method in SYMMETRIC:
         options = {"symmetric_weights": True, **options}
     return Form(
@@ -127,7 +138,28 @@ def read_form(args: argparse.Namespace) -> "Form":
         args.activation_bits,
         fused,
         thinning,
+        columns,
     )
+
+
+def read_columns(args: argparse.Namespace) -> "Columns | None":
+    """Read which arrays inner layers are to lie on, if on any."""
+    from neurobot.quantize.column import Columns
+
+    if args.adc_bits is False:
+        if args.arrays:
+            raise ValueError("--arrays: it needs --adc-bits")
+        return None
+    known = [field.name for field in fields(Columns) if field.name != "adc_bits"]
+    given = {}
+    for part in args.arrays:
+        name, _, text = part.partition("=")
+        if name not in known:
+            raise ValueError(f"--arrays: {part!r} found; known: {', '.join(known)}, each with =")
+        if name in given:
+            raise ValueError(f"--arrays: {name!r} found more than once")
+        given[name] = read_value(text)
+    return Columns(adc_bits=args.adc_bits, **given)
 
 
 def read_thinning(args: argparse.Namespace) -> "Thinning | None":

@@ -9,6 +9,9 @@ except ModuleNotFoundError as missing:
 
 from neurobot.quantize.base import Pixels as Pixels
 from neurobot.quantize.base import Quantizer as Quantizer
+from neurobot.quantize.column import ColumnConv2d as ColumnConv2d
+from neurobot.quantize.column import ColumnLinear as ColumnLinear
+from neurobot.quantize.column_layout import Columns as Columns
 from neurobot.quantize.convert import convert as convert
 from neurobot.quantize.convert import keep_steps_positive as keep_steps_positive
 from neurobot.quantize.convert import parameter_groups as parameter_groups

@@ -41,8 +41,7 @@ class FakeQuantize(torch.autograd.Function):
         own: Quantizer = ctx.quantizer
         if grad.numel() == 0:
             return grad, torch.zeros_like(own.step), None
-        gain = own.method.gain(ratio, step.numel(), own.grid, own.weights)
-        trip = Trip(ratio, level, step, own.grid, gain, own.weights, ctx.progress)
+        trip = own.trip(ratio, level, step, ctx.progress)
         of_x, of_step = ctx.needs_input_grad[:2]
         return (
             own.method.gradient_to_input(grad, trip) if of_x else None,
@@ -73,6 +72,10 @@ class Rounding(nn.Module):
         """Return int32 n with forward(x) == n * scale, exactly (scale along the first axis)."""
         level = levels(x / spread(self.step, x), self.grid)
         return (level * self.grid.per_step).to(torch.int32)
+
+    def meant(self, codes: Tensor) -> Tensor:
+        """Return what integers stand for (scale along the first axis)."""
+        return codes * spread(self.scale, codes)
 
     def calibrate(self, x: Tensor) -> None:
         """Take the initial step from an input."""
@@ -111,13 +114,28 @@ class Quantizer(Rounding):
             if not self.weights:
                 self.calibrate(x)
             return x
-        y: Tensor = FakeQuantize.apply(x, self.step, self)  # type: ignore[no-untyped-call]
+        y = self.on_grid(x)
         if not self.training:
             return y
         if self.method.penalty_weight(self.progress) > 0:
             error = ((x - (y.detach() if self.weights else y)) ** 2).mean()
             self.error = error if self.error is None else self.error + error
         return self.method.blend(x, y, self.progress)
+
+    def on_grid(self, x: Tensor) -> Tensor:
+        """Return the nearest levels of x."""
+        y: Tensor = FakeQuantize.apply(x, self.step, self)  # type: ignore[no-untyped-call]
+        return y
+
+    def trip(self, ratio: Tensor, level: Tensor, step: Tensor, progress: float) -> Trip:
+        """Return what rules of gradients see of a tensor that was rounded."""
+        gain = self.method.gain(ratio, step.numel(), self.grid, self.weights)
+        return Trip(ratio, level, step, self.grid, gain, self.weights, progress)
+
+    def first_steps(self, x: Tensor) -> Tensor:
+        """Return what the method begins with for an input, shaped as the step."""
+        rows = x.detach().reshape(self.step.numel(), -1)
+        return self.method.initial_step(rows, self.grid, self.weights)
 
     @torch.no_grad()
     def calibrate(self, x: Tensor) -> None:
@@ -129,9 +147,7 @@ class Quantizer(Rounding):
             )
         if not bool(torch.isfinite(x).all()):
             raise ValueError(f"{self.label}: calibrated on NaN or infinity; only finite is allowed")
-        new = self.method.initial_step(
-            x.detach().reshape(self.step.numel(), -1), self.grid, self.weights
-        )
+        new = self.first_steps(x)
         new = torch.where(new > 0, new, torch.full_like(new, SMALLEST_STEP))
         if int(self.batches):
             new = self.method.next_step(self.step.detach(), new, self.grid)

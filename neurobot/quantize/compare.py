@@ -17,13 +17,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from neurobot.qnet import Network, Requant, Runner
+from neurobot.qnet import ColumnConv, Network, Requant, Runner
 from neurobot.quantize.base import Rounding
 from neurobot.quantize.emit import Site
+from neurobot.quantize.emit_columns import inexactness
 from neurobot.quantize.emit_integers import Integers
 from neurobot.quantize.fusing import deploy
 from neurobot.quantize.layers import QuantConv2d, QuantLinear
-from neurobot.quantize.rules import spread
 from neurobot.quantize.tracing import walk
 
 Maps = dict[str, NDArray[np.int32]]
@@ -116,7 +116,7 @@ def in_float64(model: nn.Module) -> nn.Module:
         if isinstance(module, QuantConv2d | QuantLinear) and module.weight_quantizer is not None:
             other: Any = exact.get_submodule(name)
             codes = module.weight_quantizer.integers(module.weight)
-            other.weight.data = codes * spread(other.weight_quantizer.scale, codes)
+            other.weight.data = other.weight_quantizer.meant(codes)
     return exact
 
 
@@ -201,6 +201,7 @@ class Judge:
 
     def __init__(self, maps: Maps, sums: dict[str, int], network: Network) -> None:
         self.maps, self.sums = maps, sums
+        self.signals = network.signals
         self.layers = {layer.name: layer for layer in network.layers}
         self.codes = self.different = self.unexplained = 0
         self.farthest = self.allowed = 0.0
@@ -231,11 +232,20 @@ class Judge:
                 self.farthest, self.allowed = float(distance.max()), allowed
         return codes * own.scale
 
+    def columns_off(self, requant: Requant) -> float:
+        """Return how far sums of columns may be off, as a requantization multiplies them."""
+        source = self.layers.get(requant.inputs[0])
+        if not isinstance(source, ColumnConv):
+            return 0.0
+        off = inexactness(source, self.signals[source.inputs[0]])
+        return float((np.abs(requant.multiplier) * off).max())
+
     def inexactness(self, name: str) -> float:
         """Return how far a map's fixed-point products may be off, in steps."""
         layer = self.layers.get(name)
         if layer is None:
             return 0.0
         if isinstance(layer, Requant):
-            return (self.sums[name] + 3) * 2.0 ** -(layer.shift + 1)
+            own = (self.sums[name] + 3) * 2.0 ** -(layer.shift + 1)
+            return own + self.columns_off(layer) * 2.0**-layer.shift
         return max(self.inexactness(given) for given in layer.inputs)

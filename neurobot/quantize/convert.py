@@ -3,11 +3,16 @@
 import copy
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from neurobot.quantize.base import Pixels, Quantizer, Rounding
+from neurobot.quantize.column import ColumnConv2d, ColumnLinear
+from neurobot.quantize.column_converters import converters
+from neurobot.quantize.column_layout import Columns, Layout
+from neurobot.quantize.column_weights import TileQuantizer
 from neurobot.quantize.fused_bn import Fused, fused_layers, weight_of
 from neurobot.quantize.grids import Grid, check_bits
 from neurobot.quantize.layers import Add, QuantAdd, QuantConv2d, QuantGlobalAvgPool, QuantLinear
@@ -16,15 +21,17 @@ from neurobot.quantize.refusals import (
     called,
     is_convertible,
     is_left_alone,
+    refuse_columns,
     refuse_example,
     refuse_grid,
     refuse_network,
+    refuse_no_arrays,
     refuse_no_method,
     refuse_pixels,
     refuse_steps,
 )
 from neurobot.quantize.rules import Method
-from neurobot.quantize.watching import Seen, calibrate, quantizers, watch
+from neurobot.quantize.watching import Seen, calibrate, quantizers, settle_norms, watch
 
 SHARED_BITS = 8  # of sums and pools
 
@@ -40,6 +47,8 @@ class Plan:
     edges: tuple[str, str]  # the first and the last layer with weights, as they were called
     input_bits: Mapping[str, int]  # of layers whose inputs have other bits than their weights
     like: Tensor  # of the kind and on the device of the steps
+    columns: Columns | None  # of the arrays that layers lie on
+    on_arrays: frozenset[str]  # the layers that do
 
     def make(self, grid: Grid, label: str, channels: int = 0) -> Quantizer:
         """Make a quantizer, of activations if it has no channels."""
@@ -75,6 +84,8 @@ class Plan:
         """Return the quantized form of a layer."""
         if isinstance(module, WEIGHTED):
             inputs = None if bits is None else self.inputs(name, self.input_bits.get(name, bits))
+            if self.columns and bits and inputs and name in self.on_arrays:
+                return self.lay(name, module, inputs, self.method.weight_grid(bits), self.columns)
             weights = None if bits is None else self.weights(name, weight_of(module), bits)
             if isinstance(module, Fused):
                 refuse_grid(name, weights)
@@ -85,6 +96,25 @@ class Plan:
         quantizer = None if bits is None else self.shared(name, module, bits)
         made = QuantAdd(quantizer) if isinstance(module, Add) else QuantGlobalAvgPool(quantizer)
         return made.train(module.training)
+
+    def lay(
+        self,
+        name: str,
+        module: nn.Conv2d | nn.Linear,
+        inputs: Rounding,
+        grid: Grid,
+        columns: Columns,
+    ) -> nn.Module:
+        """Return a layer on arrays, its weights' steps set."""
+        refuse_columns(name, module, inputs, grid)
+        shape = tuple(module.weight.shape)
+        layout = Layout(called(name), shape, grid.bits, inputs.grid.bits, columns)
+        label = f"{called(name)}.weight_quantizer"
+        weights = TileQuantizer(self.method, grid, layout, label).to(self.like)
+        weights.calibrate(module.weight)
+        kind: Any = ColumnConv2d if isinstance(module, nn.Conv2d) else ColumnLinear
+        layer: nn.Module = kind.of(module, inputs, weights).lie_on(layout).to(self.like)
+        return layer
 
 
 def convert(
@@ -98,6 +128,7 @@ def convert(
     edge_bits: int | None = 8,
     per_channel: bool = False,
     pixels: bool = True,
+    columns: Columns | None = None,
 ) -> nn.Module:
     """Return a quantized copy of a network, its steps set from its weights and an example.
 
@@ -106,7 +137,8 @@ def convert(
     by the name of a module, stronger than the others; None for a module that cannot be converted
     leaves it, and all in it, as it is. Sums and pools have 8 bits.
     example: a batch of inputs (N, ...); what a layer reads from it decides whether its input has
-    a sign. pixels: the first layer reads images in 0..1, of 8 bits.
+    a sign. pixels: the first layer reads images in 0..1, of 8 bits. columns: inner layers that
+    layer_bits does not name lie on arrays of memory cells, whose columns' sums pass converters.
     Raises ValueError in the name of the layer that cannot be converted. Hooks stay behind.
     """
     chosen = dict(layer_bits or {})
@@ -117,16 +149,20 @@ def convert(
     refuse_steps(model, per_channel)
     refuse_example(example)
     made = copy.deepcopy(model)
+    if columns:
+        settle_norms(made, example)
     seen = watch(made, names, example)
     modules = {name: made.get_submodule(name) for name in names}
     weighted = [name for name in seen.calls if isinstance(modules[name], WEIGHTED)]
     like = next(p for p in made.parameters() if p.is_floating_point())
     edges = (weighted[0], weighted[-1])
     input_bits = {}
+    inner = frozenset(weighted) - {*edges} - chosen.keys()
+    if columns:
+        refuse_no_arrays(inner)
     if activation_bits is not None:
-        inner = {*weighted} - {*edges} - chosen.keys()
         input_bits = dict.fromkeys(inner, check_bits("activation_bits", activation_bits))
-    plan = Plan(method, per_channel, pixels, seen, edges, input_bits, like)
+    plan = Plan(method, per_channel, pixels, seen, edges, input_bits, like, columns, inner)
     wanted = bits_of(plan, modules, bits, edge_bits) | {n: chosen[n] for n in names if n in chosen}
     check_all_bits(wanted, bits)
     if pixels and wanted[weighted[0]] is not None:
@@ -187,9 +223,14 @@ def penalty(model: nn.Module) -> Tensor:
 
 
 def keep_steps_positive(model: nn.Module) -> None:
-    """Project all steps, after an optimizer's update, to at least 1e-4 of their first values."""
+    """Project all steps, after an optimizer's update, to at least 1e-4 of their first values.
+
+    Those of converters stay between 1 cell and what covers all sums.
+    """
     for own in quantizers(model).values():
         own.keep_positive()
+    for adc in converters(model).values():
+        adc.keep_useful()
 
 
 def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, object]]:

@@ -151,7 +151,7 @@ class Emitter:
             rows, columns, channels = value.shape
             weights = weights.reshape(-1, channels, rows, columns)
         given, unit = self.given(value, name, rounding, unit)
-        layer = qnet.Conv(
+        conv = qnet.Conv(
             self.free(name),
             (given,),
             weights.transpose(0, 2, 3, 1),
@@ -159,9 +159,14 @@ class Emitter:
             kernel.odd,
             **windows,
         )
+        layer, each = self.laid(conv, kernel.unit, module)
         made = self.put(layer)
         bias = numbers(module.bias, len(weights))
-        return Value.of(self.signals[made].shape, Leaf.of(made, kernel.unit * unit, bias))
+        return Value.of(self.signals[made].shape, Leaf.of(made, each * unit, bias))
+
+    def laid(self, conv: qnet.Conv, unit: Floats, module: nn.Module) -> tuple[qnet.Conv, Floats]:
+        """Return the layer that computes a convolution, and what 1 of its sums stands for."""
+        return conv, unit
 
     def given(
         self, value: Value, name: str, rounding: Rounding | None, unit: float

@@ -1,14 +1,17 @@
 """Layers of integers, written from quantized modules."""
 
 import numpy as np
+import torch
 from torch import nn
 
 from neurobot import qnet
 from neurobot.qnet import INPUT
 from neurobot.quantize.base import Pixels, Rounding
+from neurobot.quantize.column import ColumnLayer
 from neurobot.quantize.emit import WHITE, Emitter, Kernel, numbers
+from neurobot.quantize.emit_columns import lay_columns
 from neurobot.quantize.fixed_point import code_factors, fixed_point
-from neurobot.quantize.pending import Leaf, Value
+from neurobot.quantize.pending import Floats, Leaf, Value
 
 
 class Integers(Emitter):
@@ -63,7 +66,14 @@ class Integers(Emitter):
             raise ValueError(f"layer {name!r} has weights in full precision; convert() codes them")
         grid, integers = own.grid, own.integers(module.weight).cpu().numpy()
         codes = (integers + grid.intervals) // 2 if grid.odd else integers
-        return Kernel(codes, grid.bits, grid.odd, numbers(own.scale, len(codes)))
+        scale = torch.ones(1) if isinstance(module, ColumnLayer) else own.scale
+        return Kernel(codes, grid.bits, grid.odd, numbers(scale, len(codes)))
+
+    def laid(self, conv: qnet.Conv, unit: Floats, module: nn.Module) -> tuple[qnet.Conv, Floats]:
+        """Lay a convolution on arrays, if that is what it was trained on."""
+        if isinstance(module, ColumnLayer):
+            return lay_columns(conv, self.signals[conv.inputs[0]], module)
+        return conv, unit
 
     def finish(self, value: Value, name: str) -> float:
         """Write the scores."""

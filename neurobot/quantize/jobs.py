@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from neurobot.qnet import Network
 from neurobot.quantize.checkpoints import load_checkpoint, load_weights
+from neurobot.quantize.column_layout import Columns
 from neurobot.quantize.convert import convert
 from neurobot.quantize.datasets import Dataset
 from neurobot.quantize.examples import Labelled, first_inputs
@@ -41,7 +42,8 @@ class Form:
     """How a network is quantized; layer_bits is stronger than the other bits.
 
     activation_bits: of inputs, None for as many as of weights; fused: batch norms are fused into
-    the weights before these are quantized; thinning: how many tiles of fused weights are zero.
+    the weights before these are quantized; thinning: how many tiles of fused weights are zero;
+    columns: inner layers lie on arrays of memory cells.
     """
 
     method: str = NONE
@@ -53,10 +55,13 @@ class Form:
     activation_bits: int | None = None
     fused: bool = False
     thinning: Thinning | None = None
+    columns: Columns | None = None
 
     def __post_init__(self) -> None:
         if self.thinning and not self.fused:
             raise ValueError("form: zero tiles found, but fused=False; only fused weights have any")
+        if self.columns and self.fused:
+            raise ValueError("form: columns and fused=True found; allowed on arrays: fused=False")
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -64,8 +69,12 @@ class Form:
 
         What checkpoints did not know at first is only there where it is asked for.
         """
-        thinning = self.thinning and asdict(self.thinning)
-        later = {"activation_bits": self.activation_bits, "fused": self.fused, "thinning": thinning}
+        later = {
+            "activation_bits": self.activation_bits,
+            "fused": self.fused,
+            "thinning": self.thinning and asdict(self.thinning),
+            "columns": self.columns and asdict(self.columns),
+        }
         own = {name: value for name, value in self.__dict__.items() if name not in later}
         own |= {"options": dict(self.options), "layer_bits": dict(self.layer_bits)}
         return own | {name: value for name, value in later.items() if value}
@@ -190,6 +199,7 @@ class Job:
                 activation_bits=form.activation_bits,
                 edge_bits=form.edge_bits,
                 per_channel=form.per_channel,
+                columns=form.columns,
             )
             if count > 1:
                 calibrate(made, batches)

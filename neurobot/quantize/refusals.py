@@ -1,12 +1,13 @@
 """What cannot be converted, each refused in one sentence that names the layer."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import torch
 from torch import Tensor, nn
 
-from neurobot.quantize.base import Quantizer
+from neurobot.quantize.base import Quantizer, Rounding
 from neurobot.quantize.fused_bn import Fused, fused_layers
+from neurobot.quantize.grids import Grid
 from neurobot.quantize.layers import Add, GlobalAvgPool
 from neurobot.quantize.rules import Method
 from neurobot.quantize.watching import Seen
@@ -118,6 +119,44 @@ def refuse_grid(name: str, weights: Quantizer | None) -> None:
             f"{called(name)}: a grid of weights without a zero found, as uniq has it; with a fused "
             "batch norm one with a zero is needed, for masked weights (lsq, llsq or lglsq)"
         )
+
+
+def refuse_no_arrays(names: Collection[str]) -> None:
+    """Refuse to lay a network without inner layers on arrays."""
+    if not names:
+        raise ValueError(
+            "model: no layer between the first and the last one found that layer_bits does not "
+            "name; columns need one or more"
+        )
+
+
+def refuse_columns(name: str, module: nn.Conv2d | nn.Linear, inputs: Rounding, grid: Grid) -> None:
+    """Refuse a layer that cannot lie on arrays."""
+    found = [
+        what
+        for what, wrong in (
+            ("a fused batch norm", isinstance(module, Fused)),
+            (f"{getattr(module, 'groups', 1)} groups", getattr(module, "groups", 1) != 1),
+            ("a dilation", getattr(module, "dilation", (1, 1)) != (1, 1)),
+            ("padding 'same' of an even window", is_lopsided(module)),
+            ("inputs below 0", inputs.grid.signed),
+            ("weights on a grid without a zero", grid.odd),
+        )
+        if wrong
+    ]
+    if found:
+        raise ValueError(
+            f"{called(name)}: {found[0]} found; allowed on arrays: one group, no dilation, equal "
+            "padding on both sides, inputs from 0 on, weights with a zero, batch norm behind the "
+            f"layer; layer_bits={{{name!r}: 8}} leaves it off them"
+        )
+
+
+def is_lopsided(module: nn.Module) -> bool:
+    """Tell whether a map has more zeros on one side than on the other."""
+    if not isinstance(module, nn.Conv2d) or module.padding != "same":
+        return False
+    return any(size % 2 == 0 for size in module.kernel_size)
 
 
 def refuse_example(example: Tensor) -> None:

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from neurobot.quantize.base import Quantizer, Rounding
+from neurobot.quantize.column_converters import converters
+from neurobot.quantize.fused_bn import Norm
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,30 @@ def watch(model: nn.Module, names: list[str], example: Tensor) -> Seen:
     return seen
 
 
+def settle_norms(model: nn.Module, example: Tensor) -> None:
+    """Give batch norms without statistics, which begin as 0 and 1, those of an example.
+
+    Without, a network that was never trained would show other sums than in its training.
+    """
+    fresh = [m for m in model.modules() if isinstance(m, Norm) and is_fresh(m)]
+    momenta = [norm.momentum for norm in fresh]
+    with evaluating(model):
+        for norm in fresh:
+            norm.train().reset_running_stats()
+            norm.momentum = None  # the mean of all batches: of this one
+        model(example)
+    for norm, momentum in zip(fresh, momenta, strict=True):
+        norm.momentum = momentum
+
+
+def is_fresh(norm: Norm) -> bool:
+    """Tell whether a batch norm still has the statistics that it began with."""
+    mean, variance = norm.running_mean, norm.running_var
+    if mean is None or variance is None:
+        return False
+    return not bool(mean.any()) and bool((variance == 1).all())
+
+
 def quantizers(model: nn.Module) -> dict[str, Quantizer]:
     """Return all quantizers that learn a step, by name."""
     return {name: m for name, m in model.named_modules() if isinstance(m, Quantizer)}
@@ -75,6 +101,7 @@ def calibrate(model: nn.Module, batches: Iterable[Tensor]) -> None:
 
     Batch norm keeps its running statistics; the released UniQ lets them move meanwhile.
     """
+    batches = list(batches)
     inputs = [own for own in quantizers(model).values() if not own.weights]
     rounders = [module for module in model.modules() if isinstance(module, Rounding)]
     for own in inputs:
@@ -88,3 +115,18 @@ def calibrate(model: nn.Module, batches: Iterable[Tensor]) -> None:
     finally:
         for rounder in rounders:
             rounder.observing = False
+    calibrate_converters(model, batches)
+
+
+def calibrate_converters(model: nn.Module, batches: Iterable[Tensor]) -> None:
+    """Set the first steps and the means of all converters anew, from what columns sum to."""
+    observed = converters(model).values()
+    for own in observed:
+        own.observing, own.seen = True, None
+    try:
+        with evaluating(model):
+            for batch in batches if observed else ():
+                model(batch)
+    finally:
+        for own in observed:
+            own.observing, own.seen = False, None

@@ -6,6 +6,7 @@ from typing import Any
 
 from torch import nn
 
+from neurobot.quantize.networks.array_cnn import ArrayCnn
 from neurobot.quantize.networks.lenet import LeNet, Mlp
 from neurobot.quantize.networks.mobilenet_v2 import mobilenet_cifar, mobilenet_v2
 from neurobot.quantize.networks.resnet import (
@@ -32,6 +33,7 @@ class Architecture:
 
 NETWORKS: dict[str, Architecture] = {
     "small_cnn": Architecture(SmallCnn, (28, 28, 1), 10),
+    "array_cnn": Architecture(ArrayCnn, (28, 28, 1), 10),
     "mlp": Architecture(Mlp, (28, 28, 1), 10),
     "lenet": Architecture(LeNet, (28, 28, 1), 10),
     "small_vgg": Architecture(small_vgg, (28, 28, 1), 10),
