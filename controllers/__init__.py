@@ -21,6 +21,16 @@ NETWORKS = (
     *(f"{method}-{bits}b" for method in ("lsq", "lglsq", "uniq") for bits in (8, 4, 3, 2)),
     "uniq-1b",
 )
+# On arrays of memory cells, weights and inputs of 4 bits: bits of the converters that each was
+# trained with, None for ideal ones.
+CIM_NETWORKS = {
+    "cim-4b": 4,
+    "cim-4b-adc3": 3,
+    "cim-4b-adc2": 2,
+    "cim-4b-adc1": 1,
+    "cim-4b-ideal": None,
+}
+CIM = "neurobot.controllers.cim:CimController"
 CONTROLLERS = {
     "random": "neurobot.controllers.random:RandomController",
     "braitenberg": "neurobot.controllers.braitenberg:BraitenbergController",
@@ -29,6 +39,7 @@ CONTROLLERS = {
     "poppins": "neurobot.controllers.poppins:PoppinsController",
     **{f"cnn-{name}": f"{CNN}?network={name}" for name in NETWORKS},
     "cnn-mars": "neurobot.controllers.mars:MarsController",
+    **{f"cnn-{name}": f"{CIM}?network={name}" for name in CIM_NETWORKS},
     "tdnn-insight": "neurobot.controllers.tdnn:BeamsController",
     "tdnn-insight-camera": "neurobot.controllers.tdnn:ColumnsController",
 }
@@ -36,7 +47,8 @@ CONTROLLERS = {
 # Those that commands take where none are named; the others are variants of them.
 COMPARED = (
     *("random", "braitenberg", "camera", "vfh", "poppins"),
-    *("cnn-fp32", "cnn-lsq-4b", "cnn-lglsq-3b", "cnn-uniq-1b", "cnn-mars", "tdnn-insight"),
+    *("cnn-fp32", "cnn-lsq-4b", "cnn-lglsq-3b", "cnn-uniq-1b", "cnn-mars", "cnn-cim-4b"),
+    "tdnn-insight",
 )
 
 

@@ -46,11 +46,16 @@ def load_network(path: Path) -> Network:
     return network
 
 
-def make_sizes(mind: str, kind: type[Sizes], sizes: dict[str, Any]) -> Sizes:
-    """Build the sizes of a mind's chip, the default ones but for those that are named."""
+def make_sizes(
+    mind: str, kind: type[Sizes], sizes: dict[str, Any], others: Sequence[str] = ("network",)
+) -> Sizes:
+    """Build the sizes of a mind's chip, the default ones but for those that are named.
+
+    others: what else the mind can be told, for the sentence that refuses an unknown name.
+    """
     known = [field.name for field in fields(kind)]  # type: ignore[arg-type]
     for name in sorted(sizes.keys() - set(known))[:1]:
-        raise ValueError(f"{mind}: unknown option {name!r}; known: network, {', '.join(known)}")
+        raise ValueError(f"{mind}: unknown option {name!r}; known: {', '.join([*others, *known])}")
     return kind(**sizes)
 
 
