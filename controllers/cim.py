@@ -38,9 +38,9 @@ class CimController(PictureScorer):
         variation = Variation(**{name: options.pop(name) for name in laws if name in options})
         others = ("network", "adc_bits", "draw", *laws)
         silicon = make_sizes("cim", Silicon, {"clock_hz": CLOCK_HZ, **options}, others)
-        found = load_network(find_network(network, CIM_NETWORKS))
+        found = load_network(find_network(network, tuple(CIM_NETWORKS)))
         if adc_bits != OWN:
-            found = with_adc(found, adc_bits)
+            found = with_adc(found, adc_bits)  # type: ignore[arg-type]
         self.machine = Machine(found, silicon, variation, draw)
         super().__init__(self.machine, self.machine.network)
 

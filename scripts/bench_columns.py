@@ -217,7 +217,7 @@ def trained(shape: Shape, images: Tensor, *, on_arrays: bool) -> nn.Module:
     conv = nn.Conv2d(shape.channels, shape.outputs, 3, padding=1, bias=False)
     edges = (nn.Conv2d(count, count, 1) for count in (shape.channels, shape.outputs))
     network = nn.Sequential(next(edges), nn.ReLU(), conv, nn.ReLU(), next(edges))
-    columns = Columns(rows=shape.rows, cell_bits=shape.cell_bits, adc_bits=3)
+    columns = Columns(rows=shape.rows, cell_bits=shape.cell_bits, encoding="offset", adc_bits=3)
     made = convert(
         network,
         make_method("lsq"),

@@ -20,11 +20,13 @@ from itertools import product
 from pathlib import Path
 from statistics import mean
 
-from table_columns import ALIGNED, GRANULARITIES
+from table_columns import ALIGNED
 from table_quantizers import difference, figure
 
+from neurobot.quantize.column_layout import GRANULARITIES
+
 NAME = re.compile(r"\w+-(\w+)-(\w+)-adc(\d)-seed(\d+)")
-PAIRS = list(product(GRANULARITIES, repeat=2))
+PAIRS = [(one, other) for one in GRANULARITIES for other in GRANULARITIES]
 
 
 @dataclass(frozen=True, order=True)

@@ -50,7 +50,7 @@ def main() -> None:
     pictures = lessons.pictures
     example = as_input(pictures[:: len(pictures) // CALIBRATION])
     for name in args.names or CIM_NETWORKS:
-        columns = Columns(encoding="differential", adc_bits=CIM_NETWORKS[name])
+        columns = Columns(adc_bits=CIM_NETWORKS[name])
         made = convert(model, make_method("lsq"), BITS, example, columns=columns)
         learn(made, Exercises(lessons), out / f"{name}.pt", Settings(seed=args.seed, **TUNED))
         network = export(made, (ROWS, COLUMNS, 1))

@@ -63,7 +63,7 @@ def converted(sums: Tensor, step: Tensor, mean: Tensor, low: int, high: int) -> 
     step = as_float32(step)
     offset = as_float32(mean - as_float32(step * ((low + high) / 2)))
     ratio = as_float32(as_float32(sums - offset) / step)
-    inside = (low < ratio) & (ratio < high)
+    inside = (low <= ratio) & (ratio <= high)
     code = torch.where(inside, rounding(ratio), ratio.detach().clamp(low, high).round())
     return step * code + offset
 

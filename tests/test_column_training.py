@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -184,7 +185,7 @@ def turned_back(layer: Any, given: list[Tensor]) -> list[Tensor]:
 
 def slope_gain(layer: Any, y: Tensor) -> Tensor:
     adc, sums = layer.converters, y[0, 0].numel() * layer.layout.cycles
-    return torch.where(adc.exact, 0, GAIN / torch.sqrt(adc.sizes * (sums * max(adc.high, 1))))
+    return GAIN / torch.sqrt(adc.sizes * (sums * max(adc.high, 1)))
 
 
 @pytest.mark.parametrize(("encoding", "bits", "dac_bits", "steps"), list(cases()))
@@ -393,6 +394,24 @@ def test_bits_that_cover_all_sums_lose_nothing(encoding: str, dac_bits: int | No
     assert torch.equal(layer.converters.constants().offset, constants.offset)
 
 
+def test_nothing_is_clipped_where_the_codes_just_cover_all_sums() -> None:
+    columns = Columns(cell_bits=1, adc_bits=2)  # 3 rows of 0 or 1: sums of 0 to 3
+    x = torch.tensor([[0.0, 0, 0], [1, 1, 1], [1, 0, 1]])
+    plain = nn.Linear(3, 4, bias=False)
+    layer = laid(plain, x, columns, bits=2, input_bits=1)
+    ideal = laid(plain, x, replace(columns, adc_bits=None), bits=2, input_bits=1)
+    assert bool(layer.converters.exact.all())
+    sums, constants = caught(layer, x[..., None, None])
+    assert {0.0, 3.0} < set(sums.flatten().tolist())
+    assert torch.equal(codes_of(column_compiled, sums, constants) + constants.offset, sums)
+    found, expected = (
+        torch.autograd.grad(own(x), own.weight, normal(3, 4))[0] for own in (layer, ideal)
+    )
+    torch.testing.assert_close(found, expected)
+    layer(x).sum().backward()
+    assert not layer.converters.relative.grad.any()
+
+
 def test_means_follow_batches_and_stay_in_the_end() -> None:
     layer = small(3)
     adc, x = layer.converters, uniform(4, 7, 9, 9, seed=8) ** 2
@@ -444,7 +463,7 @@ def test_slopes_of_steps_are_finite_differences(bits: int, by: Any) -> None:
     sums = torch.arange(-41.0, 40.0)
     count, (low, high) = len(sums), code_range(bits)
     ratio = (sums - mean) / step + (low + high) / 2
-    inside, codes = (low < ratio) & (ratio < high), ratio.clamp(low, high).round()
+    inside, codes = (low <= ratio) & (ratio <= high), ratio.clamp(low, high).round()
     assert 0 < int(inside.sum()) < count
     given, empty = sums.view(1, 1, 1, 1, 1, -1), (torch.zeros(1, 1, 0), torch.zeros(0, count))
 

@@ -508,6 +508,33 @@ def test_sums_that_float32_does_not_hold_are_rounded_once() -> None:
         np.testing.assert_array_equal(found, wanted)
 
 
+def test_converters_round_each_operation_to_float32() -> None:
+    """Put sums within an ulp of ties, where any other order of operations tells."""
+    rng, outputs = np.random.default_rng(16), 48
+    step = rng.uniform(0.7, 9, (1, 1, outputs))
+    tie = rng.integers(0, 128, step.shape) - (rng.integers(-8, 8, step.shape) + 0.5) * step
+    conv = ColumnConv(
+        "conv",
+        ("input",),
+        np.ones((outputs, 1, 1, 1), int),
+        4,
+        cell_bits=4,
+        encoding="signed_msb",
+        adc_bits=8,
+        adc_step=step,
+        adc_offset=tie,
+    )
+    source = Signal((1, 128, 1), 0, 127, 7)
+    case = Case(conv, source, np.arange(128).reshape(source.shape))
+    naive = naive_columns(conv, case.image.tolist(), 7)
+    found, _ = steps_of(case, conv)
+    assert found.ravel().tolist() == list(naive.whole.values())
+    np.testing.assert_array_equal(plainly.integers(conv, case.image, source), found)
+    codes = plainly.convert(conv, plainly.column_sums(conv, case.image, 7))[0, :, :, 0, 0]
+    real = (case.image - conv.adc_offset[0, 0].astype(np.float64)) / conv.adc_step[0, 0]
+    assert (np.rint(real).clip(-128, 127) != codes).any(), "float64 would do as well"
+
+
 def test_no_output_leaves_the_range_of_its_signal() -> None:
     rng, reached = np.random.default_rng(13), 0
     for _ in range(60):

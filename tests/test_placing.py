@@ -22,6 +22,8 @@ from neurobot.qnet.columns import code_range
 
 Array = NDArray[Any]
 draws = settings(deadline=None, database=None, derandomize=True, max_examples=40)
+# Columns whose sums spread over many codes.
+WIDE: dict[str, Any] = {"encoding": "offset", "rows": 40}
 ARRAYS = st.fixed_dictionaries(
     {
         "rows": st.sampled_from([25, 32, 128]),
@@ -203,8 +205,8 @@ def test_tallies_are_those_of_all_sums(encoding: str, dac_bits: int) -> None:
 @pytest.mark.parametrize("bits", [1, 2, 3, 4, 6])
 def test_codes_of_calibrated_converters_lie_around_the_mean(bits: int) -> None:
     images = make_images()
-    ideal = onto_arrays(usual(), adc_bits=None, rows=40)
-    placed = onto_arrays(usual(), adc_bits=bits, rows=40, images=images)
+    ideal = onto_arrays(usual(), adc_bits=None, **WIDE)
+    placed = onto_arrays(usual(), adc_bits=bits, **WIDE, images=images)
     (conv,), tally = on_arrays(placed), tally_sums(ideal, images)["inner"]
     steps = kappa(bits) * np.sqrt(tally.variance)
     assert (steps > 1).mean() > 0.9
@@ -286,7 +288,7 @@ def middles(network: Network) -> Array:
 
 
 def test_other_converters_keep_their_middles_and_stretch_their_steps() -> None:
-    placed = onto_arrays(usual(), rows=40, images=make_images())
+    placed = onto_arrays(usual(), **WIDE, images=make_images())
     (own,) = on_arrays(placed)
     for bits in (1, 2, 3, 5):
         other = with_adc(placed, bits)
@@ -312,10 +314,10 @@ def test_other_converters_keep_their_middles_and_stretch_their_steps() -> None:
 
 def test_stretching_calibrated_converters_is_calibrating_others() -> None:
     images = make_images()
-    placed = onto_arrays(usual(), rows=40, images=images)
+    placed = onto_arrays(usual(), **WIDE, images=images)
     for bits in (2, 3, 5):
         (one,) = on_arrays(with_adc(placed, bits))
-        (other,) = on_arrays(onto_arrays(usual(), rows=40, images=images, adc_bits=bits))
+        (other,) = on_arrays(onto_arrays(usual(), **WIDE, images=images, adc_bits=bits))
         wide = (one.adc_step > 1) & (other.adc_step > 1)
         assert wide.mean() > 0.9
         np.testing.assert_allclose(one.adc_step[wide], other.adc_step[wide], rtol=1e-5)

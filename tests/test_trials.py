@@ -27,6 +27,7 @@ from neurobot.column_cim.variation import Variation, plans_for
 from neurobot.qnet import Conv, Network, Requant, Runner, Scores, forward, save
 
 Array = NDArray[Any]
+VERSION = "1.2"
 VARIATIONS = [Variation(sigma=0.3), Variation("independent", 0.2, read_sigma=0.1)]
 
 
@@ -55,7 +56,7 @@ def make_study(seeds: tuple[int, ...] = (0, 1), count: int = 70) -> Study:
         for seed in seeds
         for bits in (None, 5)
     }
-    return Study(chips, labelled)
+    return Study(chips, labelled, VERSION)
 
 
 def make_trials(study: Study, draws: int = 3) -> list[Trial]:
@@ -157,13 +158,13 @@ def test_trials_of_another_study_are_refused(tmp_path: Path) -> None:
         run_trials(other, make_trials(other), out)
     chips = {Chip("net0", 5): onto_arrays(network(3), edges="arrays", adc_bits=5)}
     with pytest.raises(ValueError, match=r"t.jsonl: trials of other network 'net0' found"):
-        run_trials(Study(chips, study.labelled), [], out)
+        run_trials(Study(chips, study.labelled, VERSION), [], out)
     out.write_bytes(kept.replace(b'"version": "', b'"version": "x'))
     with pytest.raises(ValueError, match=r"t.jsonl: trials of other version found: x"):
         run_trials(study, [], out)
     chips = {Chip("net9", 5): onto_arrays(network(3), edges="arrays", adc_bits=5)}
     out.write_bytes(kept)
-    assert len(run_trials(*more(Study(chips, study.labelled)), out)) == 3
+    assert len(run_trials(*more(Study(chips, study.labelled, VERSION)), out)) == 3
     assert out.read_bytes().startswith(kept)
 
 
@@ -185,10 +186,11 @@ def test_files_of_something_else_are_left_alone(tmp_path: Path, text: str) -> No
 def test_only_networks_on_arrays_and_their_images_can_be_tried() -> None:
     labelled = make_study().labelled
     with pytest.raises(ValueError, match="plain: no layer on arrays found; allowed: 1 or more"):
-        Study({Chip("plain", OWN): network()}, labelled)
+        Study({Chip("plain", OWN): network()}, labelled, VERSION)
     placed = onto_arrays(network(), edges="arrays")
+    other = labelled._replace(images=labelled.images[:, :3])
     with pytest.raises(ValueError, match="image: uint8 of shape"):
-        Study({Chip("net", OWN): placed}, labelled._replace(images=labelled.images[:, :3]))
+        Study({Chip("net", OWN): placed}, other, VERSION)
     with pytest.raises(ValueError, match="jobs = 0 found; allowed: 1 or more"):
         run_trials(make_study(), [], jobs=0)
 
@@ -196,7 +198,7 @@ def test_only_networks_on_arrays_and_their_images_can_be_tried() -> None:
 def test_fingerprints_are_of_what_is_computed() -> None:
     one = onto_arrays(network(), edges="arrays")
     assert fingerprint_of(one) == fingerprint_of(one.with_notes({"a": 1}))
-    changes = {"rows": 8, "adc_bits": 5, "dac_bits": 2, "encoding": "differential"}
+    changes = {"rows": 8, "adc_bits": 5, "dac_bits": 2, "encoding": "offset"}
     others = [
         onto_arrays(network(), edges="arrays", **{name: value})  # type: ignore[arg-type]
         for name, value in changes.items()

@@ -11,6 +11,7 @@ from neurobot.cli.pricing import Row, energies
 from neurobot.column_cim import Machine, Silicon, Variation, sheet, with_adc
 from neurobot.column_cim.layers import on_arrays
 from neurobot.column_cim.mapping import adc_grain
+from neurobot.column_cim.placing import CONVERTERS, DIGITAL
 from neurobot.compiled import cores
 from neurobot.cost import BOUNDS, CostTable, tables_of
 from neurobot.cost.column_cim import MACRO, components_j, converter_share
@@ -178,7 +179,7 @@ def run_plain(network: Network, images: Array) -> Array:
 def digital_layers(network: Network) -> Row:
     """Return which layers with weights do not lie on arrays, and why, as far as it is known."""
     plain = [conv.name for conv in network.convs if not isinstance(conv, ColumnConv)]
-    why = network.notes.get("digital layers", "the network has them so")
+    why = network.notes.get(DIGITAL, "the network has them so")
     return {"names": plain, "why": why if plain else ""}
 
 
@@ -188,7 +189,7 @@ def semantics(placed: Placed, is_worst: bool) -> list[str]:
     for conv in on_arrays(placed.network):
         grain = adc_grain(conv, placed.silicon.columns)
         kinds.setdefault((conv.adc_bits, grain), []).append(conv.name)
-    origin = str(placed.network.notes.get("converters", "as the network was trained"))
+    origin = str(placed.network.notes.get(CONVERTERS, "as the network was trained"))
     more = WORST if is_worst and not on_arrays(placed.found) else ""
     return [in_words(*kind, ", ".join(names), origin, more) for kind, names in kinds.items()]
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.markup import escape
 
+from neurobot import __version__
 from neurobot.cli.labelled import read_labelled
 from neurobot.cli.placing import IDEAL, add_placing, placed, read_adc_bits, usual_bits
 from neurobot.cli.terminal import make_table, print_json, progress_bar, wide_console
@@ -91,7 +92,7 @@ def run(args: argparse.Namespace) -> int | None:
         )
     variations = variations_of(args)
     labelled, calibration = read_labelled(args.images, args.count, args.data)
-    study = Study(find_chips(args, calibration), labelled)
+    study = Study(find_chips(args, calibration), labelled, __version__)
     trials = study.trials(variations, range(args.seed, args.seed + args.draws))
     try:
         with progress_bar("trials", not args.json) as progress:

@@ -37,7 +37,7 @@ def onto_arrays(
     *,
     rows: int = 128,
     cell_bits: int = 2,
-    encoding: str = "offset",
+    encoding: str = "differential",
     dac_bits: int = MOST_BITS,
     adc_bits: int | None = 4,
     images: ArrayLike | None = None,

@@ -19,7 +19,6 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-import neurobot
 from neurobot.column_cim.layers import on_arrays
 from neurobot.column_cim.variation import Variation, plans_for
 from neurobot.qnet.network import Network
@@ -91,9 +90,9 @@ class Trial:
 
 
 class Study:
-    """Networks with layers on arrays, and images for them to tell."""
+    """Networks with layers on arrays, images for them to tell, and the version that tries them."""
 
-    def __init__(self, chips: Mapping[Chip, Network], labelled: Labelled) -> None:
+    def __init__(self, chips: Mapping[Chip, Network], labelled: Labelled, version: str) -> None:
         """Refuse networks without such layers, and images that they do not take."""
         images = labelled.images
         for chip, network in chips.items():
@@ -102,7 +101,7 @@ class Study:
             check_pixels(network, images, (*images.shape[:1], *network.input_shape))
         self.chips, self.labelled = chips, labelled
         self._prints = {chip: fingerprint_of(network) for chip, network in chips.items()}
-        self._about = {"images": labelled.plain, "version": neurobot.__version__}
+        self._about = {"images": labelled.plain, "version": version}
 
     def trials(self, variations: Sequence[Variation], draws: Sequence[int]) -> list[Trial]:
         """List for each chip a trial without variation, then all others.

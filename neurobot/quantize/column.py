@@ -11,7 +11,7 @@ are too large by,
 
     y[o] = sa sum_t sw[t, o] (sum_jl 2^(dac_bits l) b_j q[t, j, o, l] - k sum of the tile's a)
 
-Gradients pass a converter where low < u < high, and are 0 elsewhere. All digits of a weight move
+Gradients pass a converter where low <= u <= high, and are 0 elsewhere. All digits of a weight move
 together, d_j as n / (S' b_j), so that sum_j b_j d_j moves as n does, and the gradient of every
 column reaches the weight; a_l moves as a / (L 2^(dac_bits l)). So with e = 1 where one passes,
 
@@ -81,11 +81,11 @@ class ColumnLayer(nn.Module):
 
     def column_sums(self, x: Tensor) -> Tensor:
         """Return the outputs for maps (N, C, H, W), without bias."""
-        weight = self.weight_quantizer(self.weight).view(
-            *self.layout.shape[:2], *self.layout.kernel
-        )
-        relative = self.converters and self.converters.relative
-        y: Tensor = ColumnSums.apply(self.input_quantizer(x), weight, relative, self)  # type: ignore[no-untyped-call]
+        assert self.converters is not None
+        weight = self.weight_quantizer(self.weight)
+        by_window = weight.view(*weight.shape[:2], *self.layout.kernel)
+        quantized = self.input_quantizer(x), by_window, self.converters.relative
+        y: Tensor = ColumnSums.apply(*quantized, self)  # type: ignore[no-untyped-call]
         return y
 
     def input_sums(self, driven: Tensor) -> Tensor:
@@ -96,11 +96,9 @@ class ColumnLayer(nn.Module):
         if not self.layout.correction:
             return driven.new_zeros(1, 1, 1, 0)
         tiles = self.layout.tiling.tiles
-        by_cycle = driven.view(*driven.shape[:4], tiles, -1).sum(5)
-        by_tile = (
-            torch.tensordot(self.cycle_weights, by_cycle, 1) if len(driven) > 1 else by_cycle[0]
-        )
-        return by_place(self.windows.sums(by_channel(by_tile), self.box))
+        parts = driven.view(*driven.shape[:4], tiles, -1).sum(5)
+        whole = torch.tensordot(self.cycle_weights, parts, 1) if len(parts) > 1 else parts[0]
+        return by_place(self.windows.sums(by_channel(whole), self.box))
 
 
 class ColumnConv2d(ColumnLayer, QuantConv2d):

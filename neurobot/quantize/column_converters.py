@@ -13,12 +13,12 @@ D begins as the best step for normally distributed sums, D0, and is learned as r
 units the gradient would hardly move a large step. With u = (p - z) / D and LSQ's g = 1 / sqrt(N
 max(high, 1)), N the sums of one sample that share a step,
 
-    dq/dD = m - u  where low < u < high, strictly;   m - c  elsewhere, as z moves along
+    dq/dD = m - u  where low <= u <= high;   m - c  elsewhere, as z moves along
     G = GAIN g D0 sum(upstream dq/dD)
 
 GAIN is our own choice, by validation images of Fashion-MNIST with converters of 1, 2 and 4 bits.
 D is at least 1 cell and at most what lets the codes cover all that columns can sum to. Where bits
-suffice for that with D = 1, D and z are whole and stay, and nothing is lost.
+suffice for that with D = 1, z is whole, nothing is lost, and both stay: the gradient is 0.
 """
 
 from typing import NamedTuple
@@ -126,8 +126,7 @@ class Converters(nn.Module):
     def gradient(self, by_column: Tensor, count: int) -> Tensor:
         """Return G of that of D by column (T, S', O); count: sums of a column in one sample."""
         total = self.by_group(by_column).to(self.first) * self.first
-        gain = GAIN / torch.sqrt(self.sizes * (count * max(self.high, 1)))
-        return torch.where(self.exact, 0, total * gain)
+        return total * GAIN / torch.sqrt(self.sizes * (count * max(self.high, 1)))
 
     @torch.no_grad()
     def keep_useful(self) -> None:

@@ -2,7 +2,8 @@
 
 Maps lie in memory place by place, the channels of a place side by side, as torch's channels_last
 ones do. L: cycles, N: images, P: places of a map, T: tiles, S: columns of an output in a tile, O:
-outputs. Everything is float32 and rounded half to even; sums over places are float64.
+outputs. Everything is float32 and rounded half to even; sums over places are float64. What is no
+number any more stays so, for a training to stop at.
 """
 
 from typing import Any, NamedTuple
@@ -28,6 +29,13 @@ def rounded(x: Any) -> Any:
     return (x + WHOLE) - WHOLE
 
 
+@kernel
+def clipped(ratio: Any, codes: Codes) -> Any:
+    """Limit what will be a code."""
+    limited = codes.low if ratio < codes.low else ratio
+    return codes.high if ratio > codes.high else limited
+
+
 @apart
 def drive(values: Any, step: Any, bits: int, out: Any) -> None:
     """Write what rows are driven by: codes of inputs, cut into cycles of so many bits.
@@ -40,8 +48,9 @@ def drive(values: Any, step: Any, bits: int, out: Any) -> None:
     for cycle in range(cycles):
         for n in range(places):
             for c in range(values.shape[1]):
-                code = np.int32(rounded(values[n, c] / step))
-                out[cycle, n, c] = np.float32((code >> cycle * bits) & mask)
+                ratio = values[n, c] / step
+                code = np.float32((np.int32(rounded(ratio)) >> cycle * bits) & mask)
+                out[cycle, n, c] = code if ratio == ratio else ratio
             for c in range(values.shape[1], wide):
                 out[cycle, n, c] = 0
 
@@ -61,8 +70,10 @@ def fill(weights: Any, steps: Any, digits: Any, lowest: int, out: Any) -> None:
             for o in range(outputs):
                 for k in range(window):
                     for c in range(given):
-                        code = int(rounded(weights[o, k, t * most + c] / steps[t, o]))
-                        out[t, j, o, k, c] = digits[j, code - lowest]
+                        ratio = weights[o, k, t * most + c] / steps[t, o]
+                        code = int(rounded(ratio)) - lowest
+                        known = 0 <= code < digits.shape[1]
+                        out[t, j, o, k, c] = digits[j, code] if known else np.nan
                     for c in range(given, most):
                         out[t, j, o, k, c] = 0
 
@@ -99,7 +110,7 @@ def convert(
                 for k in range(columns):
                     for o in range(outputs):
                         ratio = (sums[cycle, image, n, k, o] - offset[k, o]) / step[k, o]
-                        code = rounded(min(max(ratio, codes.low), codes.high))
+                        code = rounded(clipped(ratio, codes))
                         meant = step[k, o] * code + offset[k, o]
                         out[image, n, o] += factor[cycle, k, o] * meant
                 for k in range(totals.shape[0]):
@@ -140,11 +151,10 @@ def turn_back(
                 for t in range(tiles):
                     for j in range(slices):
                         for o in range(outputs):
-                            ratio = (sums[cycle, image, n, t, j, o] - offset[t, j, o]) / step[
-                                t, j, o
-                            ]
-                            code = rounded(min(max(ratio, codes.low), codes.high))
-                            inside = (codes.low < ratio) & (ratio < codes.high)
+                            above = sums[cycle, image, n, t, j, o] - offset[t, j, o]
+                            ratio = above / step[t, j, o]
+                            code = rounded(clipped(ratio, codes))
+                            inside = (codes.low <= ratio) & (ratio <= codes.high)
                             given = upstream[image, n, o]
                             kept = given if inside else np.float32(0)
                             error = code - (ratio if inside else codes.middle)

@@ -36,7 +36,7 @@ class Columns:
     rows: int = 128
     columns: int = 128
     cell_bits: int = 2
-    encoding: str = "offset"
+    encoding: str = "differential"
     dac_bits: int | None = None
     adc_bits: int | None = 4
     weight_steps: str = "column"

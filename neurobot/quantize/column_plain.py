@@ -60,7 +60,7 @@ def turn_back(
     """Return the gradients of sums, as those of cells and of inputs need them, and of D."""
     low, high, middle = constants.codes
     found = ratio(sums, constants)
-    inside = (low < found) & (found < high)
+    inside = (low <= found) & (found <= high)
     error = found.clamp(low, high).round() - torch.where(inside, found, middle)
     by_column = upstream[:, :, None, None]
     by_cycle = weights.view(-1, 1, 1, 1, 1, 1)

@@ -60,6 +60,37 @@ def by_channel(maps: Tensor) -> Tensor:
     return maps.permute(0, 3, 1, 2)
 
 
+def of_inputs(
+    own: Any, of_columns: Tensor, upstream: Tensor, driven: Tensor, cells: Tensor
+) -> Tensor:
+    """Return the gradient of inputs, (N, C, H, W), from those of sums and of outputs.
+
+    own: the layer; of_columns: (N, P, T, S', O), upstream: (N, H', W', O).
+    """
+    layout, maps = own.layout, by_channel(driven[0])
+    by_window = by_channel(of_columns.view(*upstream.shape[:3], -1))
+    x: Tensor = own.windows.to_maps(by_window, maps, by_channel(cells.flatten(0, 2)))
+    if layout.correction:
+        tiles, steps = layout.tiling.tiles, own.weight_quantizer.steps
+        of_boxes = by_channel(upstream @ (layout.correction * steps.T))
+        boxes = own.windows.to_maps(of_boxes, maps[:, :tiles], own.box)
+        x.view(len(x), tiles, -1, *x.shape[2:]).sub_(boxes[:, :, None])
+    return x[:, : layout.shape[1]]
+
+
+def of_weights(own: Any, of_cells: Tensor, window: Any, driven: Tensor, cells: Tensor) -> Tensor:
+    """Return the gradient of weights, (O, C, rows, columns), from that of cells.
+
+    own: the layer; of_cells: (L, N, P, T, O), of the mean cell of a weight; window: (H', W').
+    """
+    tiles, _, outputs = own.layout.column_shape
+    by_window = by_channel(of_cells.flatten(0, 1).view(-1, *window, tiles * outputs))
+    maps, like = by_channel(driven.flatten(0, 1)), cells.flatten(0, 2)[: tiles * outputs]
+    w: Tensor = own.windows.to_cells(by_window, maps, by_channel(like))
+    by_output = w.view(tiles, outputs, *w.shape[1:]).movedim(0, 1).flatten(1, 2)
+    return by_output[:, : own.layout.shape[1]]
+
+
 class ColumnSums(torch.autograd.Function):
     """Inputs, weights and steps of converters to the outputs of a layer on arrays, but the bias."""
 
@@ -87,7 +118,7 @@ class ColumnSums(torch.autograd.Function):
         y, totals = by.convert(sums, constants, factor, inputs, less, counting=learns)
         if learns:
             own.converters.follow(totals, sums.shape[:3].numel())
-        ctx.save_for_backward(driven, cells, sums, scale, steps, unit)
+        ctx.save_for_backward(driven, cells, sums, scale, unit)
         ctx.own, ctx.constants = own, constants
         return by_channel(y.view(len(x), *by_window.shape[1:3], -1))
 
@@ -95,24 +126,14 @@ class ColumnSums(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, *upstream: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
         """Return the gradients of inputs, of weights and of the steps of converters."""
-        driven, cells, sums, scale, steps, unit = ctx.saved_tensors
-        own, layout, by = ctx.own, ctx.own.layout, engine(upstream[0])
-        (tiles, slices, outputs), cycles = layout.column_shape, len(driven)
+        driven, cells, sums, scale, unit = ctx.saved_tensors
+        own, cycles, slices = ctx.own, len(driven), cells.shape[1]
         grad = by_place(upstream[0])
-        window, count = grad.shape[1:3], len(grad)
-        to_cells, to_inputs, to_step = by.turn_back(
+        window = grad.shape[1:3]
+        of_cells, of_columns, of_step = engine(grad).turn_back(
             sums, ctx.constants, grad.flatten(1, 2), own.cycle_weights, scale / (cycles * unit)
         )
-        maps, kernels = by_channel(driven.flatten(0, 1)), by_channel(cells.flatten(0, 2))
-        of_columns = by_channel(to_inputs.view(count, *window, -1))
-        x = own.windows.to_maps(of_columns, maps[:count], kernels)
-        if layout.correction:
-            of_boxes = by_channel(grad @ (layout.correction * steps.T))
-            boxes = own.windows.to_maps(of_boxes, maps[:count, :tiles], own.box)
-            x.unflatten(1, (tiles, -1)).sub_(boxes[:, :, None])
-        of_weights = by_channel(to_cells.view(cycles * count, *window, -1))
-        w = own.windows.to_cells(of_weights, maps, kernels[: tiles * outputs]) * (unit / slices)
-        channels = layout.shape[1]
-        w = w.unflatten(0, (tiles, outputs)).movedim(0, 1).flatten(1, 2)[:, :channels]
-        r = own.converters.gradient(to_step * scale, window.numel() * cycles)
-        return x[:, :channels], w, r, None
+        x = of_inputs(own, of_columns, grad, driven, cells)
+        w = of_weights(own, of_cells, window, driven, cells) * (unit / slices)
+        r = own.converters.gradient(of_step * scale, window.numel() * cycles)
+        return x, w, r, None

@@ -2,8 +2,9 @@
 
 A model rounds half to even what floats made of a sum, a network rounds half up what a fixed-point
 product made of it; so codes may differ where the sum is a tie, or as near to one as the product
-is inexact. Downstream of such a code everything may differ. To judge each difference by itself,
-the model runs in float64 and goes on, after each quantizer, with the network's codes.
+is inexact and, where a layer lies on arrays, its merged constants are. Downstream of such a code
+everything may differ. To judge each difference by itself, the model runs in float64 and goes on,
+after each quantizer, with the network's codes.
 """
 
 import copy

@@ -2,7 +2,8 @@
 
 Outputs of such a layer are integers with some bits behind the point of a weight's step: what 1
 stands for is a power of two, so that steps of weights, divided by it, stay the float32 numbers that
-they were, and of the rounding of merged constants hardly anything is left.
+they were. Merged constants have as many bits behind the point as converters have, or 8: then what
+is lost by rounding them is about an output's last bit for each column.
 """
 
 from typing import Any
@@ -55,15 +56,13 @@ def column_conv(conv: Conv, module: ColumnLayer, steps: Floats) -> ColumnConv:
 
 
 def inexactness(conv: ColumnConv, source: Signal) -> Floats:
-    """Return how far sums may be off because merged constants are rounded, (out,), in sums."""
-    weights = conv.cycle_weights(source.bits).sum()
-    factors = conv.steps.astype(np.float64)[:, None] * conv.places[:, None] * conv.adc_step
-    off = np.abs(conv.multipliers - np.ldexp(factors, conv.fraction)) * weights
-    less = np.abs(
-        conv.corrections - np.ldexp(conv.steps.astype(np.float64) * conv.correction, conv.fraction)
-    )
-    inputs = np.array(conv.tiling.rows_used)[:, None] * source.highest
-    sums = conv.digits.reshape(*conv.column_shape, -1).clip(min=0).sum(3) * source.highest
+    """Return how far outputs may be off because merged constants are rounded, (out,)."""
+    steps, weights = conv.steps.astype(np.float64), conv.cycle_weights(source.bits).sum()
+    sums = np.abs(conv.digits).reshape(*conv.column_shape, -1).sum(3) * source.highest
     codes = sums if conv.codes_range is None else np.abs(conv.codes_range).max()
-    total = (off * codes).sum((0, 1)) + (less * inputs).sum(0) + 0.5
+    inputs = np.array(conv.tiling.rows_used)[:, None] * source.highest
+    factors = steps[:, None] * conv.places[:, None] * conv.adc_step
+    off = np.abs(conv.multipliers - np.ldexp(factors, conv.fraction)) * codes * weights
+    less = np.abs(conv.corrections - np.ldexp(steps * conv.correction, conv.fraction)) * inputs
+    total = off.sum((0, 1)) + less.sum(0) + 0.5  # of the constant
     return np.asarray(np.ldexp(total, -conv.fraction) + 0.5)
