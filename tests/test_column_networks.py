@@ -266,9 +266,13 @@ def test_wrong_constants_are_noticed_where_they_arise() -> None:
 
 
 def test_merged_constants_are_rounded_by_as_little_as_is_allowed() -> None:
-    network = export(on_arrays(), (8, 8, 1))
+    model = on_arrays()
+    network = export(model, (8, 8, 1))
     for conv in network.convs:
         if isinstance(conv, qnet.ColumnConv):
+            trained: Any = model.get_submodule(conv.name)
+            factors = conv.steps / trained.weight_quantizer.steps.double().numpy()
+            assert not (np.log2(factors) % 1).any(), "steps are not those of training to the bit"
             source = network.signals[conv.inputs[0]]
             off = inexactness(conv, source)
             assert off.shape == (len(conv.weights),)

@@ -115,7 +115,7 @@ def settle(conv: ColumnConv, total: Doubles, source: Signal) -> NDArray[np.int32
     """Round down to integers; real sums may leave the output's range, and stop at its ends."""
     made = conv.signal(source)
     whole = np.floor(np.ldexp(total, -conv.fraction))
-    return whole.clip(made.lowest, made.highest).astype(np.int32)
+    return np.asarray(whole.clip(made.lowest, made.highest), np.int32)
 
 
 def integers(
