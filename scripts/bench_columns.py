@@ -5,7 +5,7 @@ python scripts/bench_columns.py [--repeats N] [--batch N] [--section NAME]
 CPU time of one thread, medians over rounds in which every side takes its turn. Beside our layers
 stands what a plain layer of float32 takes, which models no array, and `clean`: columns as one
 grouped convolution in PyTorch, with digits and constants prepared once. Before a row is timed, our
-outputs must be the reference's. In training, `quantized` is our layer without arrays. `published`
+outputs must be the reference's. In training, `quantized` is our layer without arrays. `peer`
 is what the public code of ColumnQuant took in training mode, its only one, over a plain layer of
 the same shape, on another machine; it is not run here.
 """
@@ -45,7 +45,7 @@ class Shape(NamedTuple):
     cell_bits: int
     rows: int
     dac_bits: int = 8
-    published: float | None = None
+    peer: float | None = None
 
     def __str__(self) -> str:
         kind = f", 3 x 3, {self.side} x {self.side}" if self.side else ", linear"
@@ -55,13 +55,13 @@ class Shape(NamedTuple):
 
 
 MAPS = (
-    Shape(16, 16, 32, 4, 2, 128, published=14.3),
-    Shape(16, 16, 32, 3, 1, 128, published=21.5),
-    Shape(32, 32, 16, 4, 2, 128, published=16.0),
-    Shape(32, 32, 16, 3, 1, 128, published=24.0),
-    Shape(64, 64, 8, 4, 2, 128, published=23.5),
-    Shape(64, 64, 8, 3, 1, 128, published=36.7),
-    Shape(64, 64, 8, 4, 2, 256, published=14.2),
+    Shape(16, 16, 32, 4, 2, 128, peer=14.3),
+    Shape(16, 16, 32, 3, 1, 128, peer=21.5),
+    Shape(32, 32, 16, 4, 2, 128, peer=16.0),
+    Shape(32, 32, 16, 3, 1, 128, peer=24.0),
+    Shape(64, 64, 8, 4, 2, 128, peer=23.5),
+    Shape(64, 64, 8, 3, 1, 128, peer=36.7),
+    Shape(64, 64, 8, 4, 2, 256, peer=14.2),
     Shape(64, 64, 8, 4, 2, 128, dac_bits=1),
 )
 LINEAR = (
@@ -74,11 +74,11 @@ LINEAR = (
 
 
 class Row(NamedTuple):
-    """What is timed: a name, the sides by name, and what was published."""
+    """What is timed: a name, the sides by name, and what the peer took."""
 
     name: str
     sides: dict[str, Side]
-    published: float | None = None
+    peer: float | None = None
 
 
 def draw_conv(shape: Shape, rng: np.random.Generator) -> ColumnConv:
@@ -191,7 +191,7 @@ def inference(shape: Shape, batch: int) -> Row:
         "clean": torch_side(Clean(conv), images),
         "ours": ours(network, images),
     }
-    return Row(str(shape), sides, shape.published)
+    return Row(str(shape), sides, shape.peer)
 
 
 def inference_rows(batch: int) -> Iterator[Row]:
@@ -200,7 +200,7 @@ def inference_rows(batch: int) -> Iterator[Row]:
         yield inference(shape, batch)
 
 
-# What was published of training: over a plain layer, forward alone, and with backward.
+# What the peer took in training: over a plain layer, forward alone, and with backward.
 TRAINED = (
     (Shape(16, 16, 32, 4, 2, 128), 14.3, 13.4),
     (Shape(16, 16, 32, 3, 1, 128), 21.5, 19.5),
@@ -296,7 +296,7 @@ def cells(row: Row, times: dict[str, list[float]]) -> Iterator[str]:
         median = prefixed(statistics.median(seconds), "s", 3)
         ratio = statistics.median(map(float.__truediv__, seconds, times[PLAIN]))
         yield median if seconds is times[PLAIN] else f"{median} ({ratio:.2f} x)"
-    yield f"{row.published:.1f} x" if row.published else ""
+    yield f"{row.peer:.1f} x" if row.peer else ""
 
 
 def main() -> None:
@@ -309,7 +309,7 @@ def main() -> None:
     torch.set_num_threads(1)
     for section in [args.section] if args.section else SECTIONS:
         rows = list(SECTIONS[section](args.batch))
-        table = make_table(section, *rows[0].sides, "published")
+        table = make_table(section, *rows[0].sides, "peer")
         for row in rows:
             table.add_row(row.name, *cells(row, race(row.sides, args.repeats)))
         Console().print(table)
