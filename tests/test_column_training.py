@@ -593,7 +593,7 @@ def test_arrays_that_cannot_be_are_refused(options: dict[str, Any], sentence: st
             r"conv1: cell_bits = 3 found; allowed: a whole number, 1..2",
         ),
         (
-            {"rows": 9000, "cell_bits": 8},
+            {"rows": 9000, "cell_bits": 8, "encoding": "offset"},
             (4, 9000),
             8,
             r"conv1: sums of a column up to 34425000 found; allowed: up to 16777216, which float32",
