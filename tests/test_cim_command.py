@@ -416,3 +416,13 @@ def test_a_trained_network_is_reported_from_its_file(
     assert row["corrections"] == 16 * 2 * 5
     assert answer["digital_layers"] == {"names": ["head"], "why": "the network has them so"}
     assert "as the network was trained" in " ".join(answer["converters"])
+
+
+def test_a_missing_file_of_images_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    net, out = tmp_path / "net.npz", tmp_path / "trials.jsonl"
+    save(plain(), net)
+    assert main(["cim", "vary", str(net), "--images", "absent.npz", "--out", str(out)]) == 2
+    told = "absent.npz: No such file or directory; needed: a file of images and labels"
+    assert capsys.readouterr().err == f"neurobot cim: {told}\n"

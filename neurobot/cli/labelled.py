@@ -44,6 +44,10 @@ def read_file(path: Path) -> Labelled:
     try:
         with np.load(path) as kept:
             images, labels = (array_of(path, kept, name) for name in ("images", "labels"))
+    except OSError as error:
+        raise ValueError(
+            f"{path}: {error.strerror}; needed: a file of images and labels"
+        ) from error
     except (zipfile.BadZipFile, ValueError, EOFError) as error:
         raise ValueError(f"{path}: no images and labels there: {error}") from error
     if images.dtype != np.uint8 or images.ndim != 4 or not len(images):
