@@ -19,13 +19,11 @@ Place = tuple[int, int, int]
 
 def to_float32(value: Fraction) -> Fraction:
     """Round to 24 significant bits, half to even; no value here is near the ends of the range."""
-    if value == 0:
-        return value
-    unit = Fraction(1)
-    while abs(value) / unit >= 2**24:
+    size = value.numerator.bit_length() - value.denominator.bit_length() - 24
+    unit = Fraction(2) ** size
+    if abs(value) >= 2**24 * unit:
         unit *= 2
-    while abs(value) / unit < 2**23:
-        unit /= 2
+    assert value == 0 or 2**23 <= abs(value) / unit < 2**24
     return round(value / unit) * unit
 
 

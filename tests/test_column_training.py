@@ -395,9 +395,12 @@ def test_bits_that_cover_all_sums_lose_nothing(encoding: str, dac_bits: int | No
 
 
 def test_nothing_is_clipped_where_the_codes_just_cover_all_sums() -> None:
-    columns = Columns(cell_bits=1, adc_bits=2)  # 3 rows of 0 or 1: sums of 0 to 3
+    # 3 rows of 0 or 1: sums of 0 to 3.
+    columns = Columns(cell_bits=1, encoding="offset", adc_bits=2)
     x = torch.tensor([[0.0, 0, 0], [1, 1, 1], [1, 0, 1]])
     plain = nn.Linear(3, 4, bias=False)
+    with torch.no_grad():
+        plain.weight[0] = 1.0  # three equal digits in a column
     layer = laid(plain, x, columns, bits=2, input_bits=1)
     ideal = laid(plain, x, replace(columns, adc_bits=None), bits=2, input_bits=1)
     assert bool(layer.converters.exact.all())

@@ -244,5 +244,5 @@ def test_the_width_scales_the_channels() -> None:
 
 
 def test_an_unknown_network_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(ValueError, match="network 'alexnet' is not known; known: small_cnn, mlp,"):
+    with pytest.raises(ValueError, match="is not known; known: small_cnn, array_cnn, mlp"):
         make_network("alexnet")

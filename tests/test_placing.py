@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from qnets import networks
@@ -21,7 +21,14 @@ from neurobot.qnet.column_reference import column_sums
 from neurobot.qnet.columns import code_range
 
 Array = NDArray[Any]
-draws = settings(deadline=None, database=None, derandomize=True, max_examples=40)
+draws = settings(
+    deadline=None,
+    database=None,
+    derandomize=True,
+    max_examples=40,
+    # Of many small networks no layer can lie on arrays: those are drawn again.
+    suppress_health_check=[HealthCheck.filter_too_much],
+)
 # Columns whose sums spread over many codes.
 WIDE: dict[str, Any] = {"encoding": "offset", "rows": 40}
 ARRAYS = st.fixed_dictionaries(
