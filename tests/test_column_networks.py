@@ -162,7 +162,7 @@ def test_batch_norms_with_statistics_keep_them() -> None:
 # Training
 
 
-@pytest.mark.parametrize("bits", [1, 2, 4])
+@pytest.mark.parametrize("bits", [1, 3])
 def test_one_stage_from_scratch_learns_through_converters(bits: int) -> None:
     labels = torch.arange(240) % 3
     images = 0.3 * uniform(240, 1, 8, 8)
@@ -170,7 +170,7 @@ def test_one_stage_from_scratch_learns_through_converters(bits: int) -> None:
         images[labels == k, :, 2 * k : 2 * k + 3] += 0.5
     made = convert(fresh(), LSQ, 4, images, columns=replace(SMALL, adc_bits=bits))
     first = {name: own.step.clone() for name, own in converters(made).items()}
-    history = train(made, images, labels, Settings(epochs=6, batch=16, lr=0.05))
+    history = train(made, images, labels, Settings(epochs=5, batch=16, lr=0.05))
     assert history[-1]["loss"] < 0.7 * history[0]["loss"]
     assert (predict(made, images).argmax(1) == labels).float().mean() > 0.9
     for name, own in converters(made).items():

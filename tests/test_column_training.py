@@ -159,9 +159,9 @@ def test_all_cells_of_a_weight_are_cut_of_one_code(encoding: str, by: Any) -> No
 
 
 def cases() -> Iterator[Any]:
-    for encoding, bits in itertools.product(ENCODINGS, ADC_BITS):
-        for dac_bits, steps in ((None, "column"), (1, "array"), (3, "layer")):
-            yield encoding, bits, dac_bits, steps
+    rest = itertools.cycle([(None, "column"), (1, "array"), (3, "layer")])
+    for case, (dac_bits, steps) in zip(itertools.product(ENCODINGS, ADC_BITS), rest, strict=False):
+        yield *case, dac_bits, steps
 
 
 def leaves(layer: Any, seed: int = 1) -> list[Tensor]:
