@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
 
+from neurobot.version import __version__
+
 if TYPE_CHECKING:
-    from neurobot.suite import evaluate
+    from neurobot.evaluation import evaluate
 
 __all__ = ["__version__", "evaluate"]
-__version__ = "0.1.0"
 
 for _task in ("Avoidance", "Navigation"):
     gym.register(
@@ -24,7 +25,7 @@ for _task in ("Avoidance", "Navigation"):
 def __getattr__(name: str) -> Any:
     """Load what needs more than Gymnasium when it is first asked for."""
     if name == "evaluate":
-        from neurobot.suite import evaluate
+        from neurobot.evaluation import evaluate
 
         return evaluate
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -8,8 +8,8 @@ from operator import add
 from typing import Any
 
 from neurobot.cost import COST_TABLES, Tariff
+from neurobot.episodes import Record
 from neurobot.events import Counts
-from neurobot.suite import Record
 
 Row = dict[str, Any]
 OPERATIONS = {"SOP": "sops", "MAC": "macs"}  # unit of a chip's operations -> key of a row

@@ -19,7 +19,7 @@ from rich.console import Console
 import neurobot
 from neurobot.cli.terminal import make_table
 from neurobot.cost import COST_TABLES
-from neurobot.suite import ENVS, Job, options_for
+from neurobot.episodes import ENVS, Job, options_for
 
 WANTED_FPS = 60
 SIZES = ((1280, 720), (1920, 1080))

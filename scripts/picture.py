@@ -18,8 +18,8 @@ from neurobot.controllers import CONTROLLERS, make_controller
 from neurobot.cost import COST_TABLES, DEFAULT_COST_TABLE
 from neurobot.demo.player import Options, Player
 from neurobot.demo.session import Session
+from neurobot.episodes import ENVS, Job, options_for
 from neurobot.loop import attach
-from neurobot.suite import ENVS, Job, options_for
 
 # (scenario, difficulty, seconds driven)
 PANELS = (("forest", 0.6, 6.0), ("barn", 0.5, 4.5), ("crossing", 0.6, 6.0))

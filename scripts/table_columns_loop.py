@@ -35,12 +35,12 @@ from neurobot.column_cim.summary import Estimate, estimate
 from neurobot.controllers import make_controller
 from neurobot.controllers.pictures import PictureScorer
 from neurobot.cost import COST_TABLES, DEFAULT_COST_TABLE
+from neurobot.evaluation import evaluate
 from neurobot.events import kind_of
 from neurobot.imitate.drives import Lessons, drive, teacher
 from neurobot.imitate.student import is_good
 from neurobot.metrics import wilson
 from neurobot.quantities import percent, prefixed
-from neurobot.suite import evaluate
 
 Array = NDArray[Any]
 Line = dict[str, Any]

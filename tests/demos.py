@@ -18,8 +18,9 @@ from PIL import Image, ImageSequence
 from neurobot.cost import COST_TABLES
 from neurobot.demo.player import Options, Player
 from neurobot.demo.session import Session
+from neurobot.episodes import ENVS, Job, Record, options_for
+from neurobot.evaluation import evaluate
 from neurobot.loop import Episode, Timing
-from neurobot.suite import ENVS, Job, Record, evaluate, options_for
 
 AVOIDANCE, NAVIGATION = ENVS
 SMALL = (640, 360)

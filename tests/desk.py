@@ -21,7 +21,7 @@ from neurobot.demo.stage import field_of
 from neurobot.demo.window import Window
 from neurobot.envs.drawing.canvas import pygame
 from neurobot.envs.drawing.theme import THEMES
-from neurobot.suite import Job
+from neurobot.episodes import Job
 
 NEEDED = "python-xlib is not installed: pip install 'neurobot[test]'"
 display = pytest.importorskip("Xlib.display", reason=NEEDED)

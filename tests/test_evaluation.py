@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from neurobot import evaluate
+from neurobot.episodes import Record, options_for
 from neurobot.events import Events
 from neurobot.metrics import summarize, tabulate, wilson
 from neurobot.store import Store
-from neurobot.suite import Record, options_for
 
 SHORT: dict[str, Any] = {"time_limit_s": 3.0}
 

@@ -13,6 +13,7 @@ from neurobot import evaluate
 from neurobot.cli.evaluate import print_rows
 from neurobot.cost import COST_TABLES
 from neurobot.demo.meters import Meter, Reading
+from neurobot.episodes import Record, from_result, to_result
 from neurobot.events import (
     CHIPS,
     MODE_FIELDS,
@@ -26,7 +27,6 @@ from neurobot.events import (
 )
 from neurobot.loop import ControllerError, Pilot, Timing, counted
 from neurobot.metrics import summarize
-from neurobot.suite import Record, from_result, to_result
 
 SHORT: dict[str, Any] = {"scenario": "empty", "time_limit_s": 2.0}
 

@@ -18,12 +18,12 @@ from neurobot.controllers.mind import TICKS
 from neurobot.cost import COST_TABLES, tables_of
 from neurobot.envs.geometry import winding
 from neurobot.envs.outlines import convex_outlines, raster_outlines
+from neurobot.episodes import ENVS
 from neurobot.loop import Timing
 from neurobot.plots.costs import count_decisions
 from neurobot.plots.episodes import Course, begin
 from neurobot.plots.raster import Decision, decide_at
 from neurobot.plots.trajectories import drive_panels, loops
-from neurobot.suite import ENVS
 
 pytest.importorskip(
     "matplotlib", reason="matplotlib is not installed: pip install 'neurobot[plot]'"

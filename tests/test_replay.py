@@ -16,7 +16,8 @@ import neurobot
 from neurobot.cli import main
 from neurobot.demo.replay import find_recorded
 from neurobot.envs.drawing.canvas import pygame
-from neurobot.suite import Record, evaluate
+from neurobot.episodes import Record
+from neurobot.evaluation import evaluate
 
 Capture = pytest.CaptureFixture[str]
 

@@ -13,13 +13,14 @@ from neurobot.cli import mac, mars, sheet
 from neurobot.cli.terminal import print_json, progress_bar
 from neurobot.controllers import make_controller
 from neurobot.controllers.poppins import PoppinsController
+from neurobot.episodes import ENVS, open_env
+from neurobot.evaluation import evaluate
 from neurobot.events import Events
 from neurobot.hardware.datasheet import plain, silicon
 from neurobot.hardware.loihi import check
 from neurobot.hardware.workload import Workload
 from neurobot.loop import attach
 from neurobot.poppins import Poppins
-from neurobot.suite import ENVS, evaluate, open_env
 from neurobot.transfer.images import read_network, write_network
 
 

@@ -21,7 +21,7 @@ from neurobot.cost import COST_TABLES
 from neurobot.demo.recording import check_target
 from neurobot.demo.replay import Recorded, find_recorded, verdict
 from neurobot.demo.session import Session
-from neurobot.suite import ENVS, Job, options_for
+from neurobot.episodes import ENVS, Job, options_for
 
 if TYPE_CHECKING:  # pygame is loaded when it is needed
     from neurobot.demo.player import Player

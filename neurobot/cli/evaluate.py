@@ -22,9 +22,10 @@ from neurobot.cli.terminal import print_json, progress_bar, wide_console
 from neurobot.compiled import cores
 from neurobot.controllers import COMPARED, named_sensor
 from neurobot.cost import COST_TABLES
+from neurobot.episodes import ENVS
+from neurobot.evaluation import evaluate
 from neurobot.metrics import OPERATIONS, Row, tabulate
 from neurobot.quantities import percent, prefixed
-from neurobot.suite import ENVS, evaluate
 
 DEFAULT_SCENARIOS = ("forest", "corridor", "looming")
 

@@ -16,12 +16,12 @@ from neurobot.cli.fit_screen import Screen
 from neurobot.cli.terminal import make_table, print_json
 from neurobot.compiled import cores
 from neurobot.cost import tables_of
+from neurobot.episodes import ENVS
 from neurobot.events import Events
 from neurobot.fit.plan import Limits, Plan
 from neurobot.fit.score import Tally, Weights
 from neurobot.metrics import wilson
 from neurobot.quantities import percent, prefixed
-from neurobot.suite import ENVS
 
 if TYPE_CHECKING:
     from neurobot.fit.driving import Drive

@@ -14,12 +14,12 @@ from neurobot.cli.pricing import Row, energies, idle_powers
 from neurobot.cli.terminal import make_table, print_json, wide_console
 from neurobot.controllers import make_controller
 from neurobot.cost import tables_of
+from neurobot.episodes import open_env
 from neurobot.events import MacEvents
 from neurobot.loop import attach
 from neurobot.mac import SCHEDULES, MacArray, Processor, sheet
 from neurobot.qnet import Network, load
 from neurobot.quantities import percent, prefixed
-from neurobot.suite import open_env
 
 SIZES = ("schedule", "rows", "columns")
 PRICING = tables_of(MacEvents.chip)

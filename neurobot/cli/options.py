@@ -7,8 +7,8 @@ from neurobot.controllers import COMPARED
 from neurobot.cost import COST_TABLES, DEFAULT_COST_TABLE
 from neurobot.envs.scenarios import SCENARIOS
 from neurobot.envs.world import ROBOTS
+from neurobot.episodes import ENVS
 from neurobot.loop import LATE, Timing
-from neurobot.suite import ENVS
 
 CONTROLLER_NAMES = f"{', '.join(COMPARED)}, others of `neurobot list`, or package.module:Class"
 SCENARIO_NAMES = f"{', '.join(SCENARIOS)}, or a world file"

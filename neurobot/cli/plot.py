@@ -16,11 +16,11 @@ from neurobot.cli.options import (
 )
 from neurobot.cli.terminal import progress_bar
 from neurobot.cost import COST_TABLES
+from neurobot.episodes import ENVS
 from neurobot.plots.costs import count_decisions
 from neurobot.plots.episodes import Course
 from neurobot.plots.raster import decide_at
 from neurobot.plots.trajectories import drive_panels
-from neurobot.suite import ENVS
 
 DRIVERS = ("braitenberg", "vfh", "poppins")
 SPIKING = "poppins"

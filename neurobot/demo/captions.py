@@ -6,8 +6,8 @@ from neurobot.demo import meddling
 from neurobot.demo.meter_panel import Meters
 from neurobot.demo.session import Session
 from neurobot.demo.thoughts import Layers, Spikes
+from neurobot.episodes import name_world
 from neurobot.quantities import prefixed
-from neurobot.suite import name_world
 
 
 def place(session: Session) -> str:

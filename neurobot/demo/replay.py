@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 
 import neurobot
 from neurobot.demo.session import Session
+from neurobot.episodes import Job, Record, from_result
 from neurobot.loop import Episode, Timing
 from neurobot.store import read_episodes
-from neurobot.suite import Job, Record, from_result
 
 NAME = re.compile(r"(?P<folder>.+)#(?P<episode>[0-9]{1,9})", re.DOTALL)
 MOST_LISTED = 8

@@ -21,8 +21,8 @@ from neurobot.demo.meters import Meter, Reading
 from neurobot.demo.moments import Glimpse, moment
 from neurobot.demo.thoughts import Spikes, Thought, think
 from neurobot.envs.settings import Settings
+from neurobot.episodes import Job, make_env, options_for, seat_controller, world_options
 from neurobot.loop import Episode, Pilot, Trial, blame, counted, substeps_until
-from neurobot.suite import Job, make_env, options_for, seat_controller, world_options
 
 MOST_THOUGHTS = 96  # remembered for the scrolling raster
 SENSOR_BOUND = ("noise", "dead_beams")  # keywords that mean something else to another sensor

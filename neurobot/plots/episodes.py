@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from neurobot.episodes import ENVS, Job, open_env, options_for, seat_controller, world_options
 from neurobot.loop import Observation, Timing, Trial
-from neurobot.suite import ENVS, Job, open_env, options_for, seat_controller, world_options
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ import numpy as np
 
 from neurobot.envs.scene import Scene
 from neurobot.envs.world import Floats
+from neurobot.episodes import name_world
 from neurobot.loop import Episode, Trial
 from neurobot.plots.episodes import Course, begin
-from neurobot.suite import name_world
 
 
 @dataclass(frozen=True)

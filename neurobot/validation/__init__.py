@@ -14,7 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from neurobot.suite import Progress, ignore_interrupts
+from neurobot.engine import ignore_interrupts
+from neurobot.evaluation import Progress
 from neurobot.validation.budget import Budget, measure_budget
 from neurobot.validation.decisions import (
     Choices,

@@ -1,0 +1,3 @@
+"""The version: one that differs may give other results."""
+
+__version__ = "0.2.0"
