@@ -106,6 +106,11 @@ class AvoidanceEnv(gym.Env[Observation, Any]):
         return self.batch.body
 
     @property
+    def moving_discs(self) -> Array:
+        """Where the discs are that move, (K, 3) x, y, radius."""
+        return self.batch.moving_discs(0)
+
+    @property
     def scene(self) -> Scene:
         """The world of this episode."""
         scene = self.batch.scenes[0]

@@ -276,12 +276,18 @@ class Batch:
             seen["goal"] = self.results.goal[index].copy()
         return seen
 
+    def moving_discs(self, i: int) -> Array:
+        """Return where the discs of row i are that move, (K, 3) x, y, radius."""
+        discs = self.state.discs[i, : self.state.rows["discs"][i]]
+        return discs[discs[:, 3:].any(axis=1), :3].copy()
+
     def info(self, i: int) -> dict[str, Any]:
         """Tell where the robot of row i is and how it fares."""
         me = self.state.rows[i]
         return {
             "outcome": OUTCOMES[self.results.outcome[i]],
             "pose": np.array([me["x"], me["y"], me["heading"]]),
+            "gap_m": float(me["gap"]),
             "clearance_m": float(me["clearance"]),
             "path_m": float(me["path"]),
             "ground_m2": int(me["ground"]),
@@ -293,6 +299,7 @@ class Batch:
         return {
             "outcome": OUTCOME_NAMES[self.results.outcome],
             "pose": np.column_stack([rows["x"], rows["y"], rows["heading"]]),
+            "gap_m": rows["gap"].copy(),
             "clearance_m": rows["clearance"].copy(),
             "path_m": rows["path"].copy(),
             "ground_m2": rows["ground"].copy(),

@@ -1,9 +1,10 @@
 """One episode of an evaluation: what decides it, how it is run, and what is kept of it."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import gymnasium as gym
 
@@ -11,13 +12,24 @@ from neurobot.controllers import make_controller, named_sensor
 from neurobot.envs.batch import Batch
 from neurobot.envs.maps import Generated
 from neurobot.envs.planner import shortest_path_m
+from neurobot.envs.scene import Scene
 from neurobot.envs.settings import Settings
 from neurobot.events import Events, kind_of
-from neurobot.loop import Episode, Timing, attach, require_delays, run_episode
+from neurobot.loop import Episode, Idle, Timing, Trial, attach, require_delays, run_guarded
 from neurobot.rollout import Arena
+from neurobot.trace import unpack
 from neurobot.version import __version__
 
 ENVS = ("neurobot/Avoidance-v0", "neurobot/Navigation-v0")
+
+
+class Cell(NamedTuple):
+    """Where an episode belongs in a suite."""
+
+    suite: str
+    task: str
+    condition: str
+    level: str
 
 
 @dataclass(frozen=True)
@@ -31,11 +43,15 @@ class Job:
     seed: int
     timing: Timing = field(default_factory=Timing)
     options: tuple[tuple[str, Any], ...] = ()  # further keywords of the environment
+    cell: Cell | None = None
 
     @property
     def key(self) -> dict[str, Any]:
-        """The same as plain values, with the version that ran it."""
-        return {**asdict(self), "options": dict(self.options), "version": __version__}
+        """The same as plain values, with the version that ran it; a cell where there is one."""
+        key = {**asdict(self), "options": dict(self.options), "version": __version__}
+        if self.cell is None:
+            del key["cell"]
+        return key
 
 
 @dataclass(frozen=True)
@@ -45,9 +61,11 @@ class Record(Episode):
     controller: str
     env: str
     scenario: str
+    cell: Cell | None
     episode: int
     seed: int
     shortest_m: float | None  # to the goal, for the inscribed disc; None where there is no goal
+    progress: float  # 0..1, see `progress_of`
 
     @property
     def success(self) -> bool:
@@ -62,9 +80,21 @@ class Record(Episode):
         return self.success * self.shortest_m / max(self.path_m, self.shortest_m)
 
     @property
+    def soft_spl(self) -> float | None:
+        """The same, weighted by progress instead; None where there is no goal."""
+        if self.shortest_m is None:
+            return None
+        return self.progress * self.shortest_m / max(self.path_m, self.shortest_m)
+
+    @property
+    def score(self) -> float:
+        """From 0 to 1: SPL where there is a goal, progress where there is none."""
+        return self.progress if self.spl is None else self.spl
+
+    @property
     def mean_speed_mps(self) -> float:
         """Path driven over time."""
-        return self.path_m / self.duration_s
+        return self.path_m / self.duration_s if self.duration_s else 0.0
 
 
 def make_env(env: str, scenario: str, options: tuple[tuple[str, Any], ...]) -> Any:
@@ -100,6 +130,30 @@ def seat_controller(job: Job, env: Any) -> Any:
     return controller
 
 
+def share_of_way(scene: Scene, end: Sequence[float]) -> float:
+    """Return how much nearer to the goal a point is than the start, 0..1, as the crow flies.
+
+    (Where a robot touched something, no way on need exist.)
+    """
+    ahead_m = math.dist(scene.start[:2], scene.goal)
+    return max(1.0 - math.dist(end, scene.goal) / ahead_m, 0.0) if ahead_m else 1.0
+
+
+def progress_of(episode: Episode, batch: Batch, row: int) -> float:
+    """Tell how much of its task an episode in a row of a batch did, 0..1.
+
+    With a goal: the share of the way. Without: the share of its time without contact times the
+    share of the ground asked for.
+    """
+    scene, task = batch.scenes[row], batch.task
+    if episode.outcome == "success":
+        return 1.0
+    if task.has_goal and scene is not None:
+        return share_of_way(scene, unpack(episode.trace).path_m[-1].tolist())
+    limit_s = float(batch.state.rows["time_limit"][row]) * batch.clock.control_s
+    return episode.duration_s / limit_s * min(episode.ground_m2 / max(task.ground_cells, 1), 1.0)
+
+
 def to_record(job: Job, episode: Episode, batch: Batch, row: int) -> Record:
     """Say of an episode in a row of a batch what it was."""
     scene = batch.scenes[row]
@@ -108,9 +162,11 @@ def to_record(job: Job, episode: Episode, batch: Batch, row: int) -> Record:
         controller=job.controller,
         env=job.env,
         scenario=job.scenario,
+        cell=job.cell,
         episode=job.episode,
         seed=job.seed,
         shortest_m=shortest_path_m(scene, batch.robot) if scene and batch.task.has_goal else None,
+        progress=progress_of(episode, batch, row),
     )
 
 
@@ -118,7 +174,7 @@ def run_job(job: Job) -> Record:
     """Run one episode step by step."""
     env = open_env(job.env, job.scenario, job.options)
     controller = seat_controller(job, env)
-    episode = run_episode(env, controller, job.seed, job.timing, world_options(job, env))
+    episode = run_guarded(env, controller, job.seed, job.timing, world_options(job, env))
     return to_record(job, episode, env.unwrapped.batch, 0)
 
 
@@ -134,20 +190,31 @@ def roll(jobs: Sequence[Job], env: Any, controller: Any, threads: int) -> list[R
     ]
 
 
+def faulty(job: Job, reason: str) -> Record:
+    """Return the record of an episode whose brain could not even be asked what it did."""
+    env = open_env(job.env, job.scenario, job.options)
+    trial = Trial(env, Idle(), job.seed, job.timing, world_options(job, env))
+    return to_record(job, trial.episode(reason), env.unwrapped.batch, 0)
+
+
 def to_result(record: Record) -> dict[str, Any]:
-    """Turn a record into what the store keeps; its events name their chip."""
+    """Turn a record into plain values, but for its trace; its events name their chip."""
     result = asdict(record)
+    del result["trace"]
     if record.events is not None:
         result["events"] = {"chip": record.events.chip, **result["events"]}
     return result
 
 
-def from_result(result: dict[str, Any]) -> Record:
+def from_result(result: Mapping[str, Any], trace: bytes = b"") -> Record:
     """Turn what the store keeps into a record; events that name no chip are the spiking one's."""
-    events = result.pop("events")
+    kept, events, cell = dict(result), result["events"], result["cell"]
     if events is not None:
-        events = kind_of(events.pop("chip", Events.chip))(**events)
-    return Record(**result, events=events)
+        counts = dict(events)
+        kept["events"] = kind_of(counts.pop("chip", Events.chip))(**counts)
+    if cell is not None:
+        kept["cell"] = Cell(*cell)
+    return Record(**kept, trace=trace)
 
 
 def options_for(controller: str, options: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:

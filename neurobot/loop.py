@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 
 from neurobot.compiled import kernel
 from neurobot.events import Counts
+from neurobot.motion import motion
+from neurobot.trace import pack
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,10 @@ LATE = ("hold", "coast", "brake")
 
 class Controller(Protocol):
     """A mind. It may also have `attach(body)`, called once before the first episode.
+
+    It may have `survey(world)` as well, called after that with the environment itself, unwrapped,
+    which stays the same from episode to episode: for a driver that knows more than its sensors
+    tell, such as the oracle. It reads the world as it is at each `act`, and changes nothing there.
 
     A class attribute `sensor`, "range" or "camera", names the sensor that it needs; without one it
     takes what there is. After each `act`, an attribute `layers` may show a frame-based mind: what
@@ -83,21 +89,25 @@ class Timing:
     """How a decision's cycles become a delay of the action.
 
     clock_hz replaces the controller's own clock; late: what the robot does from the moment that a
-    decision takes longer than a control step; instant: every decision takes no time.
+    decision takes longer than a control step; instant: every decision takes no time; delay_s: what
+    passes from a decision until the wheels have it, on top of its latency.
     """
 
     clock_hz: float | None = None
     late: str = "hold"
     instant: bool = False
+    delay_s: float = 0.0
 
     def __post_init__(self) -> None:
         if self.late not in LATE:
             raise ValueError(f"late: unknown {self.late!r}; known: {', '.join(LATE)}")
         if self.clock_hz is not None and not 0 < self.clock_hz < math.inf:
             raise ValueError(f"clock_hz={self.clock_hz} must be above 0")
+        if not 0 <= self.delay_s < math.inf:
+            raise ValueError(f"delay_s={self.delay_s} must be 0 or more")
 
     def latency_s(self, controller: Controller) -> float:
-        """Seconds from the observation until the decision that was just taken is in force."""
+        """Seconds from the observation until the decision that was just taken is there."""
         events = counted(controller)
         clock_hz = self.clock_hz or getattr(controller, "clock_hz", None)
         if self.instant or events is None or clock_hz is None:
@@ -113,24 +123,40 @@ def substeps_until(latency_s: float, substep_s: float) -> int:
 
 @dataclass(frozen=True)
 class Episode:
-    """What happened in one episode."""
+    """What happened in one episode; for the figures of its motion see `motion.Motion`."""
 
-    outcome: str
+    outcome: str  # success, collision, timeout, or fault: the brain did not go on
+    fault: str | None  # why; None for the other outcomes
     duration_s: float
     reward: float
     path_m: float
     clearance_m: float
     ground_m2: int
+    mean_clearance_m: float
+    near_s: float
+    turn_rad: float
+    jerk_mps3: float
+    log_jerk: float | None
     decisions: int
     late_decisions: int
     latency_total_s: float
     latency_max_s: float
     events: Counts | None
     trajectory_sha256: str
+    trace: bytes  # see `trace.unpack`
+
+
+FAULT = "fault"
 
 
 class ControllerError(RuntimeError):
     """A controller raised an error of its own."""
+
+
+def name_of(controller: object) -> str:
+    """Name the class of a controller, as on the command line."""
+    mind = controller if isinstance(controller, type) else type(controller)
+    return f"{mind.__module__}:{mind.__qualname__}"
 
 
 @contextmanager
@@ -139,10 +165,17 @@ def blame(controller: object) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        mind = controller if isinstance(controller, type) else type(controller)
-        name = f"{mind.__module__}:{mind.__qualname__}"
         reason = f"{type(error).__name__}: {error}"
-        raise ControllerError(f"controller {name} raised {reason}") from error
+        raise ControllerError(f"controller {name_of(controller)} raised {reason}") from error
+
+
+@contextmanager
+def blame_action(controller: object) -> Iterator[None]:
+    """Turn the refusal of an action into a sentence that names whose it was."""
+    try:
+        yield
+    except (ValueError, TypeError) as error:
+        raise ControllerError(f"controller {name_of(controller)}: {error}") from error
 
 
 def sensor_of(controller: object) -> str | None:
@@ -181,9 +214,12 @@ def seat(controller: Any, body: Body) -> None:
 
 
 def attach(controller: Any, env: Any) -> None:
-    """Let a controller know the robot of an environment."""
+    """Let a controller know the robot of an environment, and the world itself if it asks for it."""
     require_delays(env)
     seat(controller, env.unwrapped.body)
+    if hasattr(controller, "survey"):
+        with blame(controller):
+            controller.survey(env.unwrapped)
 
 
 class Pilot:
@@ -199,6 +235,7 @@ class Pilot:
         self.busy = False
         self.decisions = 0
         self.latency_s = 0.0  # of the last decision
+        self.latencies_s: list[float] = []
         self.latency_total_s = 0.0
         self.latency_max_s = 0.0
         self.late_decisions = 0
@@ -210,9 +247,11 @@ class Pilot:
             self.pending = self.controller.act(observation)
             self.count(counted(self.controller))
         self.latency_s = latency_s = self.timing.latency_s(self.controller)
-        self.substeps_left = substeps_until(latency_s, self.body.substep_s)
+        due_s = latency_s + self.timing.delay_s
+        self.substeps_left = substeps_until(due_s, self.body.substep_s)
         self.late_decisions += self.substeps_left > self.body.substeps
         self.decisions += 1
+        self.latencies_s.append(latency_s)
         self.latency_total_s += latency_s
         self.latency_max_s = max(self.latency_max_s, latency_s)
 
@@ -255,7 +294,8 @@ class Trial:
         with blame(controller):
             controller.reset(seed)
         self.pilot = Pilot(controller, timing or Timing(), env.unwrapped.body)
-        self.trajectory = hashlib.sha256(self.info["pose"].tobytes())
+        self.poses = [self.info["pose"]]
+        self.gaps_m = [self.info["gap_m"]]
         self.reward = 0.0
         self.steps = 0
         self.ended = False
@@ -263,28 +303,33 @@ class Trial:
     def step(self) -> None:
         """Take one control step."""
         action = self.pilot.drive(self.observation, self.env.unwrapped)
-        self.observation, reward, terminated, truncated, self.info = self.env.step(action)
-        self.trajectory.update(self.info["pose"].tobytes())
+        with blame_action(self.pilot.controller):
+            self.observation, reward, terminated, truncated, self.info = self.env.step(action)
+        self.poses.append(self.info["pose"])
+        self.gaps_m.append(self.info["gap_m"])
         self.reward += reward
         self.steps += 1
         self.ended = terminated or truncated
 
-    def episode(self) -> Episode:
-        """Return what has happened until now."""
-        pilot, info = self.pilot, self.info
+    def episode(self, fault: str | None = None) -> Episode:
+        """Return what has happened until now; fault: why the brain does not go on."""
+        pilot, info, poses = self.pilot, self.info, np.array(self.poses)
         return Episode(
-            outcome=info["outcome"],
+            outcome=info["outcome"] if fault is None else FAULT,
+            fault=fault,
             duration_s=self.steps * pilot.body.control_s,
             reward=self.reward,
             path_m=info["path_m"],
             clearance_m=info["clearance_m"],
             ground_m2=info["ground_m2"],
+            **motion(poses, np.array(self.gaps_m), pilot.body.control_s)._asdict(),
             decisions=pilot.decisions,
             late_decisions=pilot.late_decisions,
             latency_total_s=pilot.latency_total_s,
             latency_max_s=pilot.latency_max_s,
             events=pilot.events,
-            trajectory_sha256=self.trajectory.hexdigest(),
+            trajectory_sha256=hashlib.sha256(poses.tobytes()).hexdigest(),
+            trace=pack(poses[:, :2], pilot.latencies_s, self.env.unwrapped.moving_discs),
         )
 
 
@@ -299,4 +344,35 @@ def run_episode(
     trial = Trial(env, controller, seed, timing, options)
     while not trial.ended:
         trial.step()
+    return trial.episode()
+
+
+class Idle:
+    """A mind that was never there."""
+
+    def reset(self, seed: int) -> None:
+        """Nothing to remember."""
+
+    def act(self, observation: Observation) -> Any:
+        """Stay where it is."""
+        return np.zeros(2, np.float32)
+
+
+def run_guarded(
+    env: Any,
+    controller: Controller,
+    seed: int,
+    timing: Timing | None = None,
+    options: dict[str, Any] | None = None,
+) -> Episode:
+    """Run an episode like `run_episode`; what the controller raises ends it, and is its fault."""
+    try:
+        trial = Trial(env, controller, seed, timing, options)
+    except ControllerError as error:
+        return Trial(env, Idle(), seed, timing, options).episode(str(error))
+    try:
+        while not trial.ended:
+            trial.step()
+    except ControllerError as error:
+        return trial.episode(str(error))
     return trial.episode()

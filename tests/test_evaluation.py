@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from records import RECORD
 
 from neurobot import evaluate
-from neurobot.episodes import Record, options_for
+from neurobot.episodes import options_for
 from neurobot.events import Events
 from neurobot.metrics import summarize, tabulate, wilson
 from neurobot.store import Store
@@ -117,28 +118,6 @@ def test_the_store_gives_back_what_it_was_given(tmp_path: Path) -> None:
         store.add({"b": 1, "a": [2.5, None]}, {"x": 0.1})
         assert store.find({"a": [2.5, None], "b": 1}) == {"x": 0.1}
         assert store.find({"a": [2.5, None], "b": 2}) is None
-
-
-RECORD = Record(
-    outcome="success",
-    duration_s=10.0,
-    reward=0.0,
-    path_m=12.0,
-    clearance_m=0.3,
-    ground_m2=9,
-    decisions=100,
-    late_decisions=0,
-    latency_total_s=0.5,
-    latency_max_s=0.02,
-    events=Events(cycles=1000, synaptic_ops=5000, weight_reads=6000),
-    trajectory_sha256="",
-    controller="poppins",
-    env="neurobot/Navigation-v0",
-    scenario="forest",
-    episode=0,
-    seed=0,
-    shortest_m=9.0,
-)
 
 
 def test_a_row_holds_rates_means_and_costs_per_decision() -> None:

@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 from brains import Abacus, Shopkeeper
+from records import make_record
 
 from neurobot import evaluate
 from neurobot.cli.evaluate import print_rows
 from neurobot.cost import COST_TABLES
 from neurobot.demo.meters import Meter, Reading
-from neurobot.episodes import Record, from_result, to_result
+from neurobot.episodes import from_result, to_result
 from neurobot.events import (
     CHIPS,
     MODE_FIELDS,
@@ -31,24 +32,11 @@ from neurobot.metrics import summarize
 SHORT: dict[str, Any] = {"scenario": "empty", "time_limit_s": 2.0}
 
 
-RECORD = Record(
-    outcome="success",
-    duration_s=10.0,
-    reward=0.0,
+RECORD = make_record(
     path_m=12.5,
-    clearance_m=0.3,
-    ground_m2=9,
-    decisions=100,
-    late_decisions=0,
-    latency_total_s=0.5,
-    latency_max_s=0.02,
     events=MacEvents(cycles=1000, macs_4b=600, macs_8b=300, gated_macs=100, banks=3),
-    trajectory_sha256="",
     controller="cnn",
     env="neurobot/Avoidance-v0",
-    scenario="forest",
-    episode=0,
-    seed=0,
     shortest_m=None,
 )
 
@@ -103,7 +91,7 @@ def test_a_chip_s_name_tells_its_kind_of_counts() -> None:
 def test_records_keep_the_chip_of_their_events() -> None:
     for events in (RECORD.events, Events(ticks=3, spikes=4), CimEvents(7), Abacus(5, 6), None):
         record = replace(RECORD, events=events)
-        assert from_result(json.loads(json.dumps(to_result(record)))) == record
+        assert from_result(json.loads(json.dumps(to_result(record))), record.trace) == record
 
 
 def test_records_of_before_there_were_other_chips_are_the_spiking_one_s() -> None:

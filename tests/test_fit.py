@@ -194,15 +194,15 @@ def test_a_grade_with_a_goal_is_the_share_of_the_way() -> None:
     chance = np.random.default_rng(4)
     programs = [SEEK, blind, *(to_program(to_numbers(chance.random(SIZE))) for _ in range(4))]
     brains = [Brain(program, Chip(), arena.body) for program in programs]
-    poses = np.zeros((len(brains) * len(arena), 100, 3))
-    logs = arena.drive(brains, poses=poses)
+    courses = np.zeros((len(brains) * len(arena), 100, 5))
+    logs = arena.drive(brains, courses=courses)
     found = tallies(arena, np.arange(len(arena)), brains, logs, "paper")
     assert len({OUTCOMES[k] for k in logs["outcome"].flat}) == 3, "a test of all outcomes"
     for b, tally in enumerate(found):
         grade, brisk = 0.0, 0.0
         for w, scene in enumerate(arena.batch.scenes):
             assert scene is not None
-            log, path = logs[b, w], poses[b * len(arena) + w]
+            log, path = logs[b, w], courses[b * len(arena) + w]
             way = math.dist(scene.start[:2], scene.goal)
             left = math.dist(path[log["steps"], :2], scene.goal)
             if OUTCOMES[log["outcome"]] == "success":

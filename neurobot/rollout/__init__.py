@@ -27,12 +27,14 @@ from neurobot.envs.batch import Batch
 from neurobot.envs.tasks import OUTCOMES
 from neurobot.envs.world import State
 from neurobot.loop import LATE, Body, Episode, Timing, seat
+from neurobot.motion import motion
 from neurobot.neurons import Silicon
-from neurobot.rollout.kernels import LOG, Rules, Seat, episodes, make_seat
+from neurobot.rollout.kernels import COURSE, GAP, LATENCY, LOG, Rules, Seat, episodes, make_seat
+from neurobot.trace import pack
 
 Array = NDArray[Any]
 CHUNKS = 8  # for each thread: those that are done early take more
-POSES_BYTES = 1 << 26  # kept at once while trajectories are hashed
+COURSE_BYTES = 1 << 26  # kept at once until their episodes are told
 
 
 def stack(minds: Sequence[Mind]) -> Mind:
@@ -65,13 +67,15 @@ def check_alike(brains: Sequence[Brain], beams: int) -> None:
             )
 
 
-def check_poses(poses: Array, count: int) -> Array:
-    """Refuse what has no room for trajectories."""
-    if poses.dtype != np.float64 or poses.ndim != 3 or poses.shape[::2] != (count, 3):
+def check_courses(courses: Array, count: int) -> Array:
+    """Refuse what has no room for courses of episodes."""
+    width = len(COURSE)
+    if courses.dtype != np.float64 or courses.ndim != 3 or courses.shape[::2] != (count, width):
         raise ValueError(
-            f"poses: {poses.dtype} of shape {poses.shape} found, float64 ({count}, steps, 3) needed"
+            f"courses: {courses.dtype} of shape {courses.shape} found, "
+            f"float64 ({count}, steps, {width}) needed"
         )
-    return poses
+    return courses
 
 
 def widen(brains: Sequence[Brain]) -> list[Mind]:
@@ -98,8 +102,8 @@ def refusal(env: Any) -> str | None:
     if batch.settings.action != "continuous":
         return f"action: {batch.settings.action!r} found, 'continuous' needed"
     limit_s = batch.settings.time_limit_s
-    if limit_s is not None and pose_bytes(limit_s / batch.clock.control_s) > POSES_BYTES:
-        return f"time_limit_s={limit_s}: too long to keep trajectories of"
+    if limit_s is not None and course_bytes(limit_s / batch.clock.control_s) > COURSE_BYTES:
+        return f"time_limit_s={limit_s}: too long to keep courses of"
     return None
 
 
@@ -112,9 +116,9 @@ def wrappers(env: Any) -> Iterator[Any]:
         env = env.env
 
 
-def pose_bytes(steps: float) -> float:
-    """Return how much memory the poses of so many control steps take."""
-    return 24 * (steps + 1)
+def course_bytes(steps: float) -> float:
+    """Return how much memory the course of so many control steps takes."""
+    return 8 * len(COURSE) * (steps + 1)
 
 
 def rolls(controller: Any, env: Any) -> bool:
@@ -129,10 +133,12 @@ def drive_on_threads(
     worlds: State,
     minds: Mind,
     silicon: Silicon,
-    logs: Array,
-    poses: Array,
+    *kept: Array,
 ) -> None:
-    """Drive the pairs (E, 2) of mind and world; silicon: of one mind. Fills logs and poses."""
+    """Drive the pairs (E, 2) of mind and world; silicon: of one mind. Fills what is kept.
+
+    kept: logs (E,), courses (E, steps, 5) and ends (E, discs, 5).
+    """
     seats: SimpleQueue[Seat] = SimpleQueue()
     for _ in range(threads):
         seats.put(make_seat(worlds, rules.beams, silicon))
@@ -140,7 +146,7 @@ def drive_on_threads(
     def work(part: Array) -> None:
         mine = seats.get()
         try:
-            episodes(part[0], part[-1] + 1, pairs, rules, worlds, minds, mine, logs, poses)
+            episodes(part[0], part[-1] + 1, pairs, rules, worlds, minds, mine, *kept)
         finally:
             seats.put(mine)
 
@@ -214,7 +220,9 @@ class Arena:
         batch, timing = self.batch, self.timing
         clock_hz = 0.0 if timing.instant else timing.clock_hz or brain.network.chip.clock_hz
         late = LATE.index(timing.late)
-        return Rules(batch.robot, batch.clock, batch.task, batch.beams, float(clock_hz), late)
+        return Rules(
+            batch.robot, batch.clock, batch.task, batch.beams, float(clock_hz), timing.delay_s, late
+        )
 
     def drive(
         self,
@@ -222,15 +230,17 @@ class Arena:
         worlds: Array | None = None,
         *,
         threads: int | None = None,
-        poses: Array | None = None,
+        courses: Array | None = None,
+        ends: Array | None = None,
         gpu: bool = False,
     ) -> Array:
         """Drive every brain through every world, or those at some positions (W,).
 
         The brains' chips are equal but for neurons, weights and stimuli. threads: default all
         cores; results do not depend on them. Returns what came of it, (brains, W) of
-        `kernels.LOG`. poses: (brains * W, steps, 3), to be filled with x, y and heading.
-        gpu: on a GPU (extra `cuda`), all at once.
+        `kernels.LOG`. courses: (brains * W, steps, 5), to be filled with `kernels.COURSE`; ends:
+        (brains * W, discs, 5), with x, y, radius and velocity of discs at the end. gpu: on a GPU
+        (extra `cuda`), all at once.
         """
         check_alike(brains, len(self.batch.beams.cos))
         chosen = np.arange(len(self))[slice(None) if worlds is None else worlds]
@@ -241,38 +251,55 @@ class Arena:
         logs = np.zeros(count, LOG)
         alike, rules, state = widen(brains), self.rules(brains[0]), self.batch.state
         minds = stack(alike)
-        kept = np.zeros((count, 0, 3)) if poses is None else check_poses(poses, count)
+        kept = [
+            logs,
+            np.zeros((count, 0, len(COURSE))) if courses is None else check_courses(courses, count),
+            np.zeros((count, 0, 5)) if ends is None else ends,
+        ]
         flight = (pairs, rules, state, minds, alike[0].silicon)
         if gpu and count:
             from neurobot.rollout import gpu as other  # Numba's CUDA is loaded when it is needed
 
-            other.drive(*flight, logs, kept)
+            other.drive(*flight, *kept)
         elif count:
-            drive_on_threads(max(min(threads or cores(), count), 1), *flight, logs, kept)
+            drive_on_threads(max(min(threads or cores(), count), 1), *flight, *kept)
         if not np.isfinite(logs["path_m"]).all():
             raise ValueError("brains: wheel commands that are not finite; they lie in -1..1")
         return logs.reshape(len(brains), len(chosen))
 
     def run(self, brain: Brain, *, threads: int | None = None) -> list[Episode]:
-        """Drive one brain through every world, and hash its trajectories."""
+        """Drive one brain through every world, and tell its episodes."""
         steps = int(self.batch.state.rows["time_limit"].max()) + 1
-        most = max(int(POSES_BYTES / pose_bytes(steps)), 1)
+        most = max(int(COURSE_BYTES / course_bytes(steps)), 1)
         found = []
         for first in range(0, len(self), most):
             worlds = np.arange(first, min(first + most, len(self)))
-            poses = np.empty((len(worlds), steps, 3))
-            logs = self.drive([brain], worlds, threads=threads, poses=poses)[0]
-            found += [self.episode(brain, log, path) for log, path in zip(logs, poses, strict=True)]
+            courses = np.empty((len(worlds), steps, len(COURSE)))
+            ends = np.empty((len(worlds), *self.batch.state.discs.shape[1:]))
+            logs = self.drive([brain], worlds, threads=threads, courses=courses, ends=ends)[0]
+            found += [
+                self.episode(brain, *each) for each in zip(worlds, logs, courses, ends, strict=True)
+            ]
         return found
 
-    def episode(self, brain: Brain, log: Any, poses: Array) -> Episode:
-        """Name what came of one episode; poses: its trajectory (steps, 3)."""
+    def episode(self, brain: Brain, world: Any, log: Any, course: Array, ends: Array) -> Episode:
+        """Tell one episode by its log, its course (steps, 5) and its discs at the end (K, 5)."""
         values = {name: log[name].item() for name in LOG.names or () if name != "totals"}
         steps, outcome = values.pop("steps"), values.pop("outcome")
+        course, control_s = course[: steps + 1], self.batch.clock.control_s
+        poses, latencies_s = np.ascontiguousarray(course[:, :3]), course[:, LATENCY]
+        discs = ends[: self.batch.state.rows["discs"][world]]
         return Episode(
             **values,
+            **motion(poses, course[:, GAP], control_s)._asdict(),
             outcome=OUTCOMES[outcome],
-            duration_s=steps * self.batch.clock.control_s,
+            fault=None,
+            duration_s=steps * control_s,
             events=brain.network.events(log["totals"]),
-            trajectory_sha256=hashlib.sha256(poses[: steps + 1].tobytes()).hexdigest(),
+            trajectory_sha256=hashlib.sha256(poses.tobytes()).hexdigest(),
+            trace=pack(
+                poses[:, :2],
+                latencies_s[~np.isnan(latencies_s)],
+                discs[discs[:, 3:].any(axis=1), :3],
+            ),
         )

@@ -116,14 +116,15 @@ def fly(
     minds: Mind,
     seats: Seat,
     logs: Array,
-    poses: Array,
+    courses: Array,
+    ends: Array,
 ) -> None:
     """Drive the pairs (E, 2) of mind and world, each block every so many of them."""
     block = cuda.blockIdx.x
     seat = seat_at(seats, block)
     for k in range(block, pairs.shape[0], cuda.gridDim.x):
         mind = mind_at(minds, pairs[k, 0])
-        episode(rules, worlds, pairs[k, 1], mind, seat, logs[k], poses[k])
+        episode(rules, worlds, pairs[k, 1], mind, seat, logs[k], courses[k], ends[k])
 
 
 @contextmanager
@@ -175,19 +176,21 @@ def drive(
     worlds: State,
     minds: Mind,
     silicon: Silicon,
-    logs: Array,
-    poses: Array,
+    *kept: Array,
 ) -> None:
-    """Drive the pairs (E, 2) of mind and world; silicon: of one mind. Fills logs and poses."""
+    """Drive the pairs (E, 2) of mind and world; silicon: of one mind. Fills what is kept.
+
+    kept: logs (E,), courses (E, steps, 5) and ends (E, discs, 5).
+    """
     if not cuda.is_available():
         why = " ".join(str(cuda.cuda_error()).split())
         raise RuntimeError(f"no GPU that Numba can use: {why}")
     blocks = min(len(pairs), BLOCKS)
     given = [to_device(each) for each in (pairs, rules, worlds, minds)]
     seats = make_seats(make_seat(worlds, rules.beams, silicon), blocks)
-    written = [to_device(logs), to_device(poses)]
+    written = [to_device(each) for each in kept]
     with unfused():
         launcher()[blocks, TOGETHER](*given, seats, *written)
     if not SIMULATED:
-        for host, device in zip((logs, poses), written, strict=True):
+        for host, device in zip(kept, written, strict=True):
             device.copy_to_host(host)

@@ -1,5 +1,6 @@
 """One episode as one kernel: world, sensors, encoder, chip, decoder, latency and counters."""
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -47,6 +48,9 @@ PILOT = np.dtype(
     align=True,
 )
 HOLD, COAST, BRAKE = range(len(LATE))
+# Of each moment of an episode: pose, clearance, and the latency of the decision that then began.
+COURSE = "x", "y", "heading", "gap_m", "latency_s"
+GAP, LATENCY = COURSE.index("gap_m"), COURSE.index("latency_s")
 
 
 class Rules(NamedTuple):
@@ -57,6 +61,7 @@ class Rules(NamedTuple):
     task: Task
     beams: Beams
     clock_hz: float  # of the chip; 0: decisions take no time
+    delay_s: float  # on top of it, until the wheels have a command
     late: int  # position in LATE
 
 
@@ -103,7 +108,7 @@ def place(worlds: State, w: int, seat: Seat) -> None:
 
 
 @part
-def decide(rules: Rules, mind: Mind, seat: Seat, log: Any) -> None:
+def decide(rules: Rules, mind: Mind, seat: Seat, log: Any, course: Array) -> None:
     """Look, think, and note when the decision is due."""
     state, results, desk = seat.state, seat.results, seat.desk
     sense_row(0, state, rules.robot, rules.beams, seat.distance_m, seat.range_m, results)
@@ -116,16 +121,18 @@ def decide(rules: Rules, mind: Mind, seat: Seat, log: Any) -> None:
     if lane() == 0:
         cycles = desk.window.totals[CYCLES] - before
         latency_s = cycles / rules.clock_hz if rules.clock_hz > 0.0 else 0.0
-        due(rules.clock, seat.pilot[0], latency_s, log)
+        if log.steps < course.shape[0]:
+            course[log.steps, LATENCY] = latency_s
+        due(rules, seat.pilot[0], latency_s, log)
         seat.pilot[0].pending[0], seat.pilot[0].pending[1] = desk.wheels[0], desk.wheels[1]
 
 
 @part
-def due(clock: Clock, pilot: Any, latency_s: float, log: Any) -> None:
+def due(rules: Rules, pilot: Any, latency_s: float, log: Any) -> None:
     """Note when a decision comes into force."""
-    pilot.substeps_left = substeps_until(latency_s, clock.substep_s)
+    pilot.substeps_left = substeps_until(latency_s + rules.delay_s, rules.clock.substep_s)
     log.decisions += 1
-    log.late_decisions += pilot.substeps_left > clock.substeps
+    log.late_decisions += pilot.substeps_left > rules.clock.substeps
     log.latency_total_s += latency_s
     log.latency_max_s = max(log.latency_max_s, latency_s)
 
@@ -155,41 +162,52 @@ def go(rules: Rules, seat: Seat, was_busy: bool, log: Any) -> None:
 
 
 @part
-def keep_pose(me: Any, step: int, poses: Array) -> None:
-    """Write where the robot is, where poses (steps, 3) are wanted."""
-    if step < poses.shape[0]:
-        poses[step, 0], poses[step, 1], poses[step, 2] = me.x, me.y, me.heading
+def keep_moment(me: Any, step: int, course: Array) -> None:
+    """Write where the robot is and how near to things, as far as a course (steps, 5) goes."""
+    if step < course.shape[0]:
+        course[step, 0], course[step, 1], course[step, 2] = me.x, me.y, me.heading
+        course[step, GAP], course[step, LATENCY] = me.gap, math.nan
 
 
 @part
-def close(seat: Seat, log: Any) -> None:
-    """Note what an episode came to."""
+def close(seat: Seat, log: Any, ends: Array) -> None:
+    """Note what an episode came to; ends: where the discs are then, (K, 5), or (0, 5)."""
     me, totals = seat.state.rows[0], seat.desk.window.totals
     log.path_m, log.clearance_m, log.ground_m2 = me.path, me.clearance, me.ground
     for k in range(totals.shape[0]):
         log.totals[k] = totals[k]
+    for k in range(ends.shape[0]):
+        for c in range(ends.shape[1]):
+            ends[k, c] = seat.state.discs[0, k, c]
 
 
 @part
 def episode(
-    rules: Rules, worlds: State, w: int, mind: Mind, seat: Seat, log: Any, poses: Array
+    rules: Rules,
+    worlds: State,
+    w: int,
+    mind: Mind,
+    seat: Seat,
+    log: Any,
+    course: Array,
+    ends: Array,
 ) -> None:
     """Drive one robot through one world, from its start to its end."""
     if lane() == 0:
         place(worlds, w, seat)
-        keep_pose(seat.state.rows[0], 0, poses)
+        keep_moment(seat.state.rows[0], 0, course)
     sync()
     while log.outcome == RUNNING:
         was_busy = seat.pilot[0].busy
         sync()
         if not was_busy:
-            decide(rules, mind, seat, log)
+            decide(rules, mind, seat, log, course)
         if lane() == 0:
             go(rules, seat, was_busy, log)
-            keep_pose(seat.state.rows[0], log.steps, poses)
+            keep_moment(seat.state.rows[0], log.steps, course)
         sync()
     if lane() == 0:
-        close(seat, log)
+        close(seat, log, ends)
     sync()
 
 
@@ -229,9 +247,10 @@ def episodes(
     minds: Mind,
     seat: Seat,
     logs: Array,
-    poses: Array,
+    courses: Array,
+    ends: Array,
 ) -> None:
     """Drive the pairs (E, 2) of mind and world from first to last."""
     for k in range(first, last):
         mind = mind_at(minds, pairs[k, 0])
-        episode(rules, worlds, pairs[k, 1], mind, seat, logs[k], poses[k])
+        episode(rules, worlds, pairs[k, 1], mind, seat, logs[k], courses[k], ends[k])
