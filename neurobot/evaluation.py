@@ -82,9 +82,9 @@ def run_wanted(
     """Run the jobs that the store does not hold; return the records of all in order."""
     records: dict[Job, Record] = {}
     for job in wanted:
-        result = store.find(job.key) if store else None
-        if result is not None:
-            records[job] = from_result(result)
+        kept = store.find(job.key) if store else None
+        if kept is not None:
+            records[job] = from_result(*kept)
     missing = [job for job in dict.fromkeys(wanted) if job not in records]
     by_place = {(job.controller, job.scenario, job.episode): job for job in missing}
     progress(len(records), len(wanted))
@@ -94,6 +94,6 @@ def run_wanted(
                 job = by_place[record.controller, record.scenario, record.episode]
                 records[job] = record
                 if store:
-                    store.add(job.key, to_result(record))
+                    store.add(job.key, to_result(record), record.trace)
             progress(len(records), len(wanted))
     return [records[job] for job in wanted]

@@ -12,7 +12,6 @@ from neurobot import evaluate
 from neurobot.episodes import options_for
 from neurobot.events import Events
 from neurobot.metrics import summarize, tabulate, wilson
-from neurobot.store import Store
 
 SHORT: dict[str, Any] = {"time_limit_s": 3.0}
 
@@ -111,13 +110,6 @@ def test_other_settings_are_other_episodes(tmp_path: Path) -> None:
     noisy = evaluate("poppins", episodes=1, out=tmp_path, noise=0.1, **SHORT)
     assert len({plain[0].trajectory_sha256, slow[0].trajectory_sha256}) == 2
     assert len({plain[0].trajectory_sha256, noisy[0].trajectory_sha256}) == 2
-
-
-def test_the_store_gives_back_what_it_was_given(tmp_path: Path) -> None:
-    with Store(tmp_path / "run") as store:
-        store.add({"b": 1, "a": [2.5, None]}, {"x": 0.1})
-        assert store.find({"a": [2.5, None], "b": 1}) == {"x": 0.1}
-        assert store.find({"a": [2.5, None], "b": 2}) is None
 
 
 def test_a_row_holds_rates_means_and_costs_per_decision() -> None:

@@ -8,13 +8,14 @@ from typing import Any, NamedTuple
 
 import neurobot
 from neurobot.demo.session import Session
-from neurobot.episodes import Job, Record, from_result
+from neurobot.episodes import Cell, Job, Record, from_result
 from neurobot.loop import Episode, Timing
-from neurobot.store import read_episodes
+from neurobot.store import Stored, read_run
 
 NAME = re.compile(r"(?P<folder>.+)#(?P<episode>[0-9]{1,9})", re.DOTALL)
 MOST_LISTED = 8
 EQUAL = "equal to its record, bit for bit"
+COMPARED = [field.name for field in fields(Episode) if field.name != "trace"]  # it has a hash
 
 
 class Recorded(NamedTuple):
@@ -31,23 +32,24 @@ class Recorded(NamedTuple):
         return {**told, **self.job.key["options"], **self.job.key["timing"]}
 
 
-def to_recorded(key: dict[str, Any], result: dict[str, Any]) -> Recorded:
+def to_recorded(stored: Stored) -> Recorded:
     """Read an episode as the store keeps it."""
-    given = dict(key)
+    given = dict(stored.key)
     version = given.pop("version")
     options = {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in given.pop("options").items()
     }
-    timing = Timing(**given.pop("timing"))
-    job = Job(**given, timing=timing, options=tuple(options.items()))
-    return Recorded(job, from_result(dict(result)), version)
+    timing, cell = Timing(**given.pop("timing")), given.pop("cell", None)
+    place = cell and Cell(*cell)
+    job = Job(**given, timing=timing, options=tuple(options.items()), cell=place)
+    return Recorded(job, from_result(stored.result, stored.trace), version)
 
 
 def read_folder(folder: Path) -> list[Recorded]:
     """Read all episodes of a run folder."""
     try:
-        found = [to_recorded(*each) for each in read_episodes(folder)]
+        found = [to_recorded(each) for each in read_run(folder).episodes]
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{folder}: records of another form found: {error}") from error
     if not found:
@@ -109,10 +111,10 @@ def verdict(recorded: Recorded, session: Session) -> tuple[bool, str]:
     if session.job != recorded.job or not session.trial.ended:
         return False, "not compared with its record: it was left before its end"
     episode = session.episode()
-    for field in fields(Episode):
-        now, then = getattr(episode, field.name), getattr(recorded.record, field.name)
+    for name in COMPARED:
+        now, then = getattr(episode, name), getattr(recorded.record, name)
         if now != then:
-            return False, f"{field.name} {now} found, {then} in its record: {reason(recorded)}"
+            return False, f"{name} {now} found, {then} in its record: {reason(recorded)}"
     return True, EQUAL
 
 

@@ -69,12 +69,12 @@ def search(
         centre = optimizer.centre
         asked = [to_numbers(point) for point in [*optimizer.ask(), centre]]
         key = {**plan.search_key, "stage": TRAIN, "generation": count}
-        result = store.find(key)
-        if result is None:
+        kept = store.find(key)
+        if kept is None:
             generation = evaluate(plan, count, asked, optimizer.step, drive)
             store.add(key, generation.to_result())
         else:
-            generation = Generation.from_result(result)
+            generation = Generation.from_result(kept[0])
             check_course(store, count, generation, asked)
         optimizer.tell(generation.order(plan.weights))
         count, seconds = count + 1, seconds + generation.seconds
@@ -111,9 +111,9 @@ def kept_tallies(
     store: Store, key: dict[str, Any], measure: Callable[[], Sequence[Tally]]
 ) -> list[Tally]:
     """Return tallies from the store, or measure and keep them."""
-    result = store.find(key)
-    if result is None:
-        result = {"tallies": list(measure())}
+    kept = store.find(key)
+    result = kept[0] if kept else {"tallies": list(measure())}
+    if kept is None:
         store.add(key, result)
     return [Tally(*row) for row in result["tallies"]]
 
