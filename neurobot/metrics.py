@@ -10,6 +10,7 @@ from typing import Any
 from neurobot.cost import COST_TABLES, Tariff
 from neurobot.episodes import Record
 from neurobot.events import Counts
+from neurobot.statistics import wilson as wilson
 
 Row = dict[str, Any]
 OPERATIONS = {"SOP": "sops", "MAC": "macs"}  # unit of a chip's operations -> key of a row
@@ -22,14 +23,6 @@ COSTS = (
 def mean(values: Sequence[float]) -> float:
     """Arithmetic mean, exactly summed."""
     return math.fsum(values) / len(values)
-
-
-def wilson(successes: int, trials: int) -> tuple[float, float]:
-    """95 % interval of a rate (Wilson's score interval)."""
-    from scipy.stats import binomtest  # half of the time that importing this package would take
-
-    interval = binomtest(successes, trials).proportion_ci(method="wilson")
-    return float(interval.low), float(interval.high)
 
 
 def costs(records: Sequence[Record], table_name: str) -> Row:

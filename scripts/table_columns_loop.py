@@ -39,8 +39,8 @@ from neurobot.evaluation import evaluate
 from neurobot.events import kind_of
 from neurobot.imitate.drives import Lessons, drive, teacher
 from neurobot.imitate.student import is_good
-from neurobot.metrics import wilson
 from neurobot.quantities import percent, prefixed
+from neurobot.statistics import wilson
 
 Array = NDArray[Any]
 Line = dict[str, Any]

@@ -27,7 +27,7 @@ except ModuleNotFoundError as missing:
 import neurobot
 from neurobot.controllers.random import RandomController
 from neurobot.loop import Observation, attach, run_episode
-from neurobot.metrics import wilson
+from neurobot.statistics import wilson
 
 ID = "neurobot/Avoidance-v0"
 WORLD: dict[str, Any] = {"scenario": "forest", "beams": 36, "time_limit_s": 30.0, "ground_m2": 10}

@@ -19,7 +19,7 @@ pytest.importorskip("torch", reason="what a good choice is says the training, of
 
 from neurobot.events import MacEvents
 from neurobot.imitate.drives import Lessons
-from neurobot.metrics import wilson
+from neurobot.statistics import wilson
 
 EVENTS = MacEvents(cycles=7, activation_reads=11)
 SCRIPTS = Path(__file__).parent.parent / "scripts"

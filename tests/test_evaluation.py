@@ -1,6 +1,5 @@
 """Evaluation: the same records whatever the number of processes, kept, resumed, and summed up."""
 
-import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from records import RECORD
 from neurobot import evaluate
 from neurobot.episodes import options_for
 from neurobot.events import Events
-from neurobot.metrics import summarize, tabulate, wilson
+from neurobot.metrics import summarize, tabulate
 
 SHORT: dict[str, Any] = {"time_limit_s": 3.0}
 
@@ -137,14 +136,6 @@ def test_what_counts_no_events_has_no_costs() -> None:
     row = summarize([replace(RECORD, events=None, shortest_m=None)], "paper")
     assert row["spl"] is None
     assert [row[key] for key in ("latency_s", "energy_j", "power_w", "sops")] == [None] * 4
-
-
-def test_wilson_s_interval_is_that_of_the_formula() -> None:
-    low, high = wilson(198, 200)  # Wilson 1927, with z of 95 %
-    z, p, n = 1.959963984540054, 198 / 200, 200
-    centre = (p + z * z / (2 * n)) / (1 + z * z / n)
-    half = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    assert (low, high) == pytest.approx((centre - half, centre + half), abs=1e-12)
 
 
 def test_rows_come_in_the_order_of_the_records() -> None:
