@@ -43,10 +43,40 @@ def make_plan() -> Plan:
 
 
 @kernel
-def near_price(gap_m: float) -> float:
+def near_price(gap_m: float, step_s: float) -> float:
     """Metres of way that so small a gap costs for one step of the rehearsal."""
     near = max(NEAR_M - gap_m, 0.0) / NEAR_M
-    return NEAR_PRICE * STEP_S * near * near
+    return NEAR_PRICE * step_s * near * near
+
+
+@kernel
+def crash_price(spent: float) -> float:
+    """Metres of way that a crash costs after so large a share of the rehearsal."""
+    return CRASH_PRICE * (1.5 - spent)
+
+
+@kernel
+def push(
+    me: Any,
+    discs: Floats,
+    segments: Floats,
+    robot: Robot,
+    aim: float,
+    speed: float,
+    spin: float,
+    step_s: float,
+) -> None:
+    """Take one step of a rehearsal (see `rehearse`); its gap is told up to NEAR_M."""
+    yaw_rate = spin if speed == 0.0 else TURN_GAIN * wrap(aim - me.heading)
+    left, right = wheels_of(
+        speed, yaw_rate, robot.track_m, robot.max_speed_mps, robot.max_yaw_rate_radps
+    )
+    me.command_left, me.command_right = left, right
+    for _ in range(SUBSTEPS):
+        move_robot(me, robot, step_s / SUBSTEPS, True)
+    if me.disc_speed > 0.0:
+        move_discs(me, discs, step_s)
+    me.gap = clearance(me, discs, segments, robot, NEAR_M)
 
 
 @kernel
@@ -69,20 +99,11 @@ def rehearse(
     """
     price = 0.0
     for step in range(steps):
-        yaw_rate = spin if speed == 0.0 else TURN_GAIN * wrap(aim - me.heading)
-        left, right = wheels_of(
-            speed, yaw_rate, robot.track_m, robot.max_speed_mps, robot.max_yaw_rate_radps
-        )
-        me.command_left, me.command_right = left, right
-        for _ in range(SUBSTEPS):
-            move_robot(me, robot, STEP_S / SUBSTEPS, True)
-        if me.disc_speed > 0.0:
-            move_discs(me, discs, STEP_S)
-        me.gap = clearance(me, discs, segments, robot, NEAR_M)
+        push(me, discs, segments, robot, aim, speed, spin, STEP_S)
         if me.gap <= 0.0:
             late = (spent_s + STEP_S * step) / (STEP_S * (FIRST_STEPS + NEXT_STEPS))
-            return price + CRASH_PRICE * (1.5 - late)
-        price += near_price(me.gap)
+            return price + crash_price(late)
+        price += near_price(me.gap, STEP_S)
     return price
 
 
