@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -32,6 +32,9 @@ class Cell(NamedTuple):
     level: str
 
 
+Place = tuple[str, str, str, Cell | None, int]
+
+
 @dataclass(frozen=True)
 class Job:
     """One episode to run: everything that decides its result."""
@@ -44,6 +47,16 @@ class Job:
     timing: Timing = field(default_factory=Timing)
     options: tuple[tuple[str, Any], ...] = ()  # further keywords of the environment
     cell: Cell | None = None
+
+    @property
+    def setting(self) -> "Job":
+        """The same for all episodes of one controller in worlds of one kind."""
+        return replace(self, episode=0, seed=0)
+
+    @property
+    def place(self) -> Place:
+        """Which episode of an evaluation it is."""
+        return self.controller, self.env, self.scenario, self.cell, self.episode
 
     @property
     def key(self) -> dict[str, Any]:
@@ -66,6 +79,11 @@ class Record(Episode):
     seed: int
     shortest_m: float | None  # to the goal, for the inscribed disc; None where there is no goal
     progress: float  # 0..1, see `progress_of`
+
+    @property
+    def place(self) -> Place:
+        """Which episode of an evaluation it is."""
+        return self.controller, self.env, self.scenario, self.cell, self.episode
 
     @property
     def success(self) -> bool:
@@ -95,6 +113,18 @@ class Record(Episode):
     def mean_speed_mps(self) -> float:
         """Path driven over time."""
         return self.path_m / self.duration_s if self.duration_s else 0.0
+
+
+def job_of(key: Mapping[str, Any]) -> Job:
+    """Return the job whose key this is, whichever version ran it."""
+    given = {name: value for name, value in key.items() if name != "version"}
+    options = {
+        name: tuple(value) if isinstance(value, list) else value
+        for name, value in given.pop("options").items()
+    }
+    timing, cell = Timing(**given.pop("timing")), given.pop("cell", None)
+    place = cell and Cell(*cell)
+    return Job(**given, timing=timing, options=tuple(options.items()), cell=place)
 
 
 def make_env(env: str, scenario: str, options: tuple[tuple[str, Any], ...]) -> Any:

@@ -1,6 +1,6 @@
 """Controllers x scenarios x seeds -> records, kept and resumed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from neurobot.episodes import (
     to_result,
 )
 from neurobot.loop import Timing
-from neurobot.store import Store
+from neurobot.store import Store, Stored
 
 Progress = Callable[[int, int], None]
 
@@ -59,8 +59,6 @@ def evaluate(
         raise ValueError(f"episodes={episodes} must be 1 or more")
     if seed < 0:
         raise ValueError(f"seed={seed} must be 0 or more")
-    if jobs < 1:
-        raise ValueError(f"jobs={jobs} must be 1 or more")
     timing = Timing(clock_hz, late, instant)
     kept = {controller: options_for(controller, options) for controller in names(controllers)}
     wanted = [
@@ -69,10 +67,34 @@ def evaluate(
         for controller in names(controllers)
         for i in range(episodes)
     ]
-    for job in wanted[::episodes]:  # say what is wrong before anything runs
+    return run_all(wanted, jobs=jobs, out=out, progress=progress)
+
+
+def check(wanted: Sequence[Job]) -> None:
+    """Say what is wrong before anything runs."""
+    for job in {job.setting: job for job in reversed(wanted)}.values():
         seat_controller(job, open_env(job.env, job.scenario, job.options))
+
+
+def run_all(
+    wanted: Sequence[Job],
+    *,
+    jobs: int = 1,
+    out: str | Path | None = None,
+    facts: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> list[Record]:
+    """Run what is wanted, and return the records in that order; facts: to be noted of the run.
+
+    For the other arguments see `evaluate`.
+    """
+    if jobs < 1:
+        raise ValueError(f"jobs={jobs} must be 1 or more")
+    check(wanted)
     with ExitStack() as stack:
         store = stack.enter_context(Store(Path(out))) if out is not None else None
+        if store:
+            store.add_all([], dict(facts or {}))
         return run_wanted(wanted, jobs, store, progress or (lambda done, total: None))
 
 
@@ -86,14 +108,13 @@ def run_wanted(
         if kept is not None:
             records[job] = from_result(*kept)
     missing = [job for job in dict.fromkeys(wanted) if job not in records]
-    by_place = {(job.controller, job.scenario, job.episode): job for job in missing}
+    by_place = {job.place: job for job in missing}
     progress(len(records), len(wanted))
     with closing(run_jobs(missing, jobs)) as finished:
         for block in finished:
-            for record in block:
-                job = by_place[record.controller, record.scenario, record.episode]
-                records[job] = record
-                if store:
-                    store.add(job.key, to_result(record), record.trace)
+            done = {by_place[record.place]: record for record in block}
+            records.update(done)
+            if store:
+                store.add_all(Stored(j.key, to_result(r), r.trace) for j, r in done.items())
             progress(len(records), len(wanted))
     return [records[job] for job in wanted]

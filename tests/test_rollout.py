@@ -20,7 +20,7 @@ from neurobot.controllers import make_controller, veto
 from neurobot.controllers.poppins import Brain, PoppinsController
 from neurobot.controllers.programs import ROAM, SEEK, Pair
 from neurobot.envs.avoidance import AvoidanceEnv
-from neurobot.loop import Episode, Observation, Timing, attach, run_episode
+from neurobot.loop import ControllerError, Episode, Observation, Timing, attach, run_episode
 from neurobot.poppins import Chip, Poppins
 from neurobot.rollout import Arena, rolls
 from neurobot.rollout.kernels import LOG
@@ -417,7 +417,7 @@ def test_wheel_commands_that_are_not_finite_are_refused() -> None:
     env, controller = gym.make(NAVIGATION, scenario="empty"), PoppinsController()
     controller.programs = Pair(ROAM, endless)
     attach(controller, env)
-    with pytest.raises(ValueError, match="not finite"):
+    with pytest.raises(ControllerError, match=r"PoppinsController: action .* is not finite"):
         run_episode(env, controller, 3)
     arena = Arena(NAVIGATION, range(3), scenario="empty", time_limit_s=20.0)
     for threads in (1, 2):
@@ -446,7 +446,7 @@ def test_trajectories_are_hashed_a_few_at_a_time(
     short: Arena, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     at_once = short.run(short.brain())
-    monkeypatch.setattr("neurobot.rollout.POSES_BYTES", 2 * 24 * 23)
+    monkeypatch.setattr("neurobot.rollout.COURSE_BYTES", 2 * 40 * 23)
     assert short.run(short.brain()) == at_once
 
 

@@ -8,11 +8,13 @@ from typing import Any, NamedTuple
 
 import neurobot
 from neurobot.demo.session import Session
-from neurobot.episodes import Cell, Job, Record, from_result
-from neurobot.loop import Episode, Timing
+from neurobot.episodes import Job, Record, from_result, job_of
+from neurobot.loop import Episode
 from neurobot.store import Stored, read_run
 
-NAME = re.compile(r"(?P<folder>.+)#(?P<episode>[0-9]{1,9})", re.DOTALL)
+NAME = re.compile(
+    r"(?P<folder>.+)#(?:(?P<cell>[^#/]+/[^#/]+/[^#/]+)/)?(?P<episode>[0-9]{1,9})", re.DOTALL
+)
 MOST_LISTED = 8
 EQUAL = "equal to its record, bit for bit"
 COMPARED = [field.name for field in fields(Episode) if field.name != "trace"]  # it has a hash
@@ -28,22 +30,15 @@ class Recorded(NamedTuple):
     @property
     def facts(self) -> dict[str, Any]:
         """Everything by which episodes can be told apart."""
-        told = {**self.job.key, "options": None, "timing": None}
+        cell = self.job.cell and "/".join(self.job.cell[1:])
+        told = {**self.job.key, "options": None, "timing": None, "cell": cell}
         return {**told, **self.job.key["options"], **self.job.key["timing"]}
 
 
 def to_recorded(stored: Stored) -> Recorded:
     """Read an episode as the store keeps it."""
-    given = dict(stored.key)
-    version = given.pop("version")
-    options = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in given.pop("options").items()
-    }
-    timing, cell = Timing(**given.pop("timing")), given.pop("cell", None)
-    place = cell and Cell(*cell)
-    job = Job(**given, timing=timing, options=tuple(options.items()), cell=place)
-    return Recorded(job, from_result(stored.result, stored.trace), version)
+    record = from_result(stored.result, stored.trace)
+    return Recorded(job_of(stored.key), record, stored.key["version"])
 
 
 def read_folder(folder: Path) -> list[Recorded]:
@@ -61,9 +56,13 @@ def find_recorded(name: str, wanted: Mapping[str, Any]) -> Recorded:
     """Find the episode DIR#K; wanted: facts that tell it from others of that number."""
     match = NAME.fullmatch(name)
     if match is None:
-        raise ValueError(f"--replay {name}: DIR#EPISODE needed, as in results#3")
+        raise ValueError(
+            f"--replay {name}: DIR#EPISODE, or DIR#TASK/CONDITION/LEVEL/EPISODE of a suite, needed"
+        )
     everything = read_folder(Path(match["folder"]))
     facts = {**wanted, "episode": int(match["episode"])}
+    if match["cell"]:
+        facts["cell"] = match["cell"]
     found = [
         each
         for each in everything
