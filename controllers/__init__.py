@@ -33,6 +33,8 @@ CIM_NETWORKS = {
 CIM = "neurobot.controllers.cim:CimController"
 CONTROLLERS = {
     "random": "neurobot.controllers.random:RandomController",
+    "straight": "neurobot.controllers.straight:StraightController",
+    "oracle": "neurobot.imitate.oracle:OracleController",
     "braitenberg": "neurobot.controllers.braitenberg:BraitenbergController",
     "camera": "neurobot.controllers.camera:CameraController",
     "vfh": "neurobot.controllers.vfh:VfhController",
@@ -46,7 +48,7 @@ CONTROLLERS = {
 
 # Those that commands take where none are named; the others are variants of them.
 COMPARED = (
-    *("random", "braitenberg", "camera", "vfh", "poppins"),
+    *("random", "straight", "oracle", "braitenberg", "camera", "vfh", "poppins"),
     *("cnn-fp32", "cnn-lsq-4b", "cnn-lglsq-3b", "cnn-uniq-1b", "cnn-mars", "cnn-cim-4b"),
     "tdnn-insight",
 )
