@@ -1,5 +1,6 @@
 """The closed loop: when decisions begin, when they are in force, what happens meanwhile."""
 
+from collections.abc import Callable
 from typing import Any
 
 import gymnasium as gym
@@ -7,7 +8,8 @@ import numpy as np
 import pytest
 
 from neurobot.events import Events
-from neurobot.loop import ControllerError, Episode, Timing, attach, run_episode
+from neurobot.loop import ControllerError, Episode, Timing, attach, run_episode, run_guarded
+from neurobot.trace import unpack
 
 SUBSTEPS = 10  # of 10 ms in a control step of 100 ms
 
@@ -125,6 +127,75 @@ def test_the_clock_scales_the_latency() -> None:
     assert (fast.late_decisions, fast.decisions) == (0, 20)
 
 
+@pytest.mark.parametrize("latency_ms", [0, 20, 60, 130])
+def test_a_delay_of_the_wheels_comes_on_top_of_the_latency_and_is_not_the_brains(
+    latency_ms: int,
+) -> None:
+    direct = commands(Metronome(latency_ms + 50), Timing())
+    assert commands(Metronome(latency_ms), Timing(delay_s=0.05)) == direct
+    assert commands(Metronome(latency_ms), Timing()) != direct
+    episode = run_episode(make(), Metronome(latency_ms), 1, Timing(delay_s=0.05))
+    assert episode.latency_max_s == latency_ms / 1000
+
+
+def test_the_trace_keeps_each_latency_and_the_path() -> None:
+    episode = run_episode(make(), Metronome(30, 150), 1)
+    trace = unpack(episode.trace)
+    assert len(trace.latency_s) == episode.decisions
+    np.testing.assert_array_equal(trace.latency_s[:3], np.float32([0.03, 0.15, 0.03]))
+    driven_m = np.hypot(*np.diff(trace.path_m, axis=0).T).sum()
+    assert driven_m == pytest.approx(episode.path_m, abs=0.1)  # 20 steps, each to the centimetre
+    assert len(trace.path_m) == 21
+
+
+class Faulty(Metronome):
+    """Does something wrong in a decision, or before the first one."""
+
+    def __init__(self, when: int, what: Callable[[], Any]) -> None:
+        super().__init__(0)
+        self.when, self.what = when, what
+
+    def reset(self, seed: int) -> None:
+        super().reset(seed)
+        if not self.when:
+            self.what()
+
+    def act(self, observation: dict[str, Any]) -> Any:
+        action = super().act(observation)
+        return self.what() if self.calls == self.when else action
+
+
+def divide() -> float:
+    return 1 / 0
+
+
+@pytest.mark.parametrize(
+    ("when", "what", "sentence"),
+    [
+        (0, divide, "raised ZeroDivisionError: division by zero"),
+        (1, divide, "raised ZeroDivisionError: division by zero"),
+        (8, divide, "raised ZeroDivisionError: division by zero"),
+        (2, lambda: [0.1, float("nan")], "action [[0.1, nan]] is not finite"),
+        (3, lambda: np.zeros(3), "action: shape (3,) found, two wheel commands needed"),
+        (3, lambda: None, "float() argument must be"),
+        (4, lambda: "left", "could not convert string to float"),
+        (4, lambda: [[1.0], [2.0, 3.0]], "setting an array element with a sequence"),
+    ],
+)
+def test_what_a_brain_does_wrong_ends_its_episode_with_a_reason(
+    when: int, what: Callable[[], Any], sentence: str
+) -> None:
+    env = make()
+    episode = run_guarded(env, Faulty(when, what), 1)
+    assert episode.outcome == "fault"
+    assert episode.fault is not None
+    assert ":Faulty" in episode.fault
+    assert sentence in episode.fault
+    assert episode.duration_s == pytest.approx(0.1 * max(when - 1, 0))
+    assert len(unpack(episode.trace).path_m) == max(when, 1)
+    assert run_guarded(env, Metronome(0), 1) == run_episode(make(), Metronome(0), 1)
+
+
 def test_events_are_added_over_the_decisions_of_an_episode() -> None:
     episode = run_episode(make(), Metronome(10, 20), 1)
     assert episode.events == Events(cycles=10 * 10 + 10 * 20)
@@ -149,6 +220,8 @@ def test_a_controller_without_events_takes_no_time_and_costs_nothing() -> None:
         ({"clock_hz": 0.0}, "clock_hz=0.0 must be above 0"),
         ({"clock_hz": -1.0}, "clock_hz=-1.0 must be above 0"),
         ({"clock_hz": float("nan")}, "clock_hz=nan must be above 0"),
+        ({"delay_s": -0.1}, "delay_s=-0.1 must be 0 or more"),
+        ({"delay_s": float("inf")}, "delay_s=inf must be 0 or more"),
     ],
 )
 def test_timing_refuses_what_makes_no_sense(wrong: dict[str, Any], sentence: str) -> None:

@@ -58,6 +58,8 @@ CASES: list[tuple[str, str, Timing, dict[str, Any]]] = [
     ("poppins", AVOIDANCE, Timing(instant=True), {"scenario": "crossing", "beams": 17}),
     ("poppins", AVOIDANCE, Timing(clock_hz=3e5), {"scenario": "corridor"}),
     (SLOW, NAVIGATION, Timing(late="coast"), {}),
+    ("poppins", AVOIDANCE, Timing(delay_s=0.05), {}),
+    (SLOW, AVOIDANCE, Timing(late="brake", delay_s=0.07), {"scenario": "looming"}),
     (SLOW, NAVIGATION, Timing(late="brake"), {"control_period_s": 0.05, "substep_s": 0.005}),
     ("poppins?current_bits=20", NAVIGATION, Timing(), {}),  # 32-bit lanes
     ("poppins?current_bits=10&wraps=true&lanes=4", AVOIDANCE, Timing(), {}),
