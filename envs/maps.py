@@ -3,10 +3,12 @@
 A file is `PATH.npz` (its arrays tell its kind: cylinders as in `barn_worlds.npz`, maps as in
 `occupancy_maps.npz`, or polygons) or `PATH.yaml` (a map of a ROS map_server). `#` narrows it down:
 `PATH.npz#K` is the world at position K, `PATH.npz#A-B` are those from A to B, and
-`PATH.npz#NAME` is one map of several.
+`PATH.npz#NAME` is one map of several. A relative path that is not found from here is looked for in
+the folder that the environment variable NEUROBOT_DATA names.
 """
 
 import operator
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +28,7 @@ from neurobot.envs.scenarios import SCENARIOS, generate
 from neurobot.envs.scene import Scene
 from neurobot.envs.world import Robot
 
+VARIABLE = "NEUROBOT_DATA"
 FILE = re.compile(r"(?P<path>.*\.(?:npz|ya?ml))(?:#(?P<pick>.*))?", re.IGNORECASE | re.DOTALL)
 POSITIONS = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?")
 
@@ -164,6 +167,14 @@ def open_yaml(path: Path, pick: str | None, scenario: str) -> Filed:
     return Filed(scenario, Maps((read_ros_map(path),)), range(1))
 
 
+def find_file(path: Path) -> Path:
+    """Return where a file lies: here, or in the folder of published worlds."""
+    folder = os.environ.get(VARIABLE)
+    if folder and not path.exists() and (Path(folder) / path).exists():
+        return Path(folder) / path
+    return path
+
+
 def open_worlds(scenario: str) -> Generated | Filed:
     """Find the worlds that a scenario's name or file stands for."""
     name = str(scenario)
@@ -175,6 +186,6 @@ def open_worlds(scenario: str) -> Generated | Filed:
             f"scenario: unknown {name!r}; known: {', '.join(SCENARIOS)}, "
             "or a file PATH.npz#K or PATH.yaml"
         )
-    path = Path(match["path"])
+    path = find_file(Path(match["path"]))
     reader = open_npz if path.suffix.lower() == ".npz" else open_yaml
     return reader(path, match["pick"], name)

@@ -12,22 +12,29 @@ from neurobot.cli.options import (
     CONTROLLER_NAMES,
     ENV_NAMES,
     SCENARIO_NAMES,
+    TIMING,
+    WORLD,
     add_cost_table,
+    add_engine,
     add_timing,
     add_world,
+    engine_given,
     timing_given,
     world_of,
 )
+from neurobot.cli.standings import run_suite, tell_faults
 from neurobot.cli.terminal import print_json, progress_bar, wide_console
-from neurobot.compiled import cores
 from neurobot.controllers import COMPARED, named_sensor
 from neurobot.cost import COST_TABLES
 from neurobot.episodes import ENVS
 from neurobot.evaluation import evaluate
 from neurobot.metrics import OPERATIONS, Row, tabulate
 from neurobot.quantities import percent, prefixed
+from neurobot.suite import SUITES
 
 DEFAULT_SCENARIOS = ("forest", "corridor", "looming")
+EPISODES = 20
+FIXED = ("env", "scenario", "episodes", "seed", *WORLD, *TIMING)  # by a suite
 
 
 def add_command(commands: Any) -> None:
@@ -43,17 +50,18 @@ def add_command(commands: Any) -> None:
         help=f"{CONTROLLER_NAMES} (default: all that are named here)",
     )
     add = options.add_argument
-    add("--env", default=ENVS[0], metavar="ID", help=f"{ENV_NAMES} (default: the first)")
+    add("--suite", metavar="NAME", help=f"drive through a suite instead: {', '.join(SUITES)}")
+    add("--quick", action="store_true", help="of the suite, one world of each task and level")
+    add("--env", metavar="ID", help=f"{ENV_NAMES} (default: the first)")
     add(
         "--scenario",
         nargs="+",
-        default=list(DEFAULT_SCENARIOS),
         metavar="NAME",
         help=f"{SCENARIO_NAMES} (default: {' '.join(DEFAULT_SCENARIOS)})",
     )
-    add("--episodes", type=int, default=20, metavar="N", help="per scenario (default: %(default)s)")
-    add("--seed", type=int, default=0, metavar="N", help="of the first episode (default: 0)")
-    add("--jobs", type=int, default=cores(), metavar="N", help="processes (default: all cores)")
+    add("--episodes", type=int, metavar="N", help=f"per scenario (default: {EPISODES})")
+    add("--seed", type=int, metavar="N", help="of the first episode (default: 0)")
+    add_engine(options)
     add("--out", metavar="DIR", help="keep episodes there; the same command goes on where it ended")
     add("--json", action="store_true", help="print one JSON object instead of a table")
     add_world(options)
@@ -66,26 +74,47 @@ def usable(sensor: str | None) -> list[str]:
     return [name for name in COMPARED if not sensor or named_sensor(name) in (None, sensor)]
 
 
+def check_fixed(args: argparse.Namespace) -> None:
+    """Refuse options of what a suite fixes."""
+    given = [name for name in FIXED if getattr(args, name) not in (None, False)]
+    if given:
+        option = "--" + given[0].replace("_", "-")
+        raise ValueError(f"{option}: a suite fixes it; allowed: no such option with --suite")
+
+
 def run(args: argparse.Namespace) -> None:
     """Run `neurobot evaluate`."""
+    if args.suite is not None:
+        check_fixed(args)
+        run_suite(args)
+        return
+    if args.quick:
+        raise ValueError("--quick: goes with --suite")
+    run_scenarios(args)
+
+
+def run_scenarios(args: argparse.Namespace) -> None:
+    """Drive through scenarios."""
+    seed = args.seed or 0
     with progress_bar("episodes", not args.json) as progress:
         records = evaluate(
             args.controllers or usable(args.sensor),
-            env=args.env,
-            scenario=args.scenario,
-            episodes=args.episodes,
-            seed=args.seed,
-            jobs=args.jobs,
+            env=args.env or ENVS[0],
+            scenario=args.scenario or DEFAULT_SCENARIOS,
+            episodes=EPISODES if args.episodes is None else args.episodes,
+            seed=seed,
+            **engine_given(args),
             out=args.out,
             **timing_given(args),
             progress=progress,
             **world_of(args),
         )
     rows = tabulate(records, args.cost_table)
+    tell_faults(records)
     if args.json:
-        print_json("evaluate", args.seed, rows, cost_table=args.cost_table)
+        print_json("evaluate", seed, rows, cost_table=args.cost_table)
     else:
-        print_rows(rows, args.seed, args.cost_table)
+        print_rows(rows, seed, args.cost_table)
 
 
 # Heading and cell of each column.

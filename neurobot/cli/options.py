@@ -3,11 +3,14 @@
 import argparse
 from typing import Any
 
+from neurobot.compiled import cores
 from neurobot.controllers import COMPARED
 from neurobot.cost import COST_TABLES, DEFAULT_COST_TABLE
+from neurobot.engine import ENGINES
 from neurobot.envs.scenarios import SCENARIOS
 from neurobot.envs.world import ROBOTS
 from neurobot.episodes import ENVS
+from neurobot.limits import DEFAULT_LIMIT_S
 from neurobot.loop import LATE, Timing
 
 CONTROLLER_NAMES = f"{', '.join(COMPARED)}, others of `neurobot list`, or package.module:Class"
@@ -22,6 +25,7 @@ WORLD = {
     "noise": "noise",
     "dropout": "dropout",
 }
+TIMING = ("clock_hz", "late", "instant")  # options of the command line that are those of `Timing`
 
 
 def add_world(options: argparse.ArgumentParser) -> None:
@@ -54,6 +58,31 @@ def add_timing(options: argparse.ArgumentParser) -> None:
         help="what the robot does when a decision takes longer than a step (default: hold)",
     )
     add("--instant", action="store_true", help="decisions take no time")
+
+
+def add_engine(options: argparse.ArgumentParser) -> None:
+    """Declare where episodes run."""
+    add = options.add_argument
+    add("--jobs", type=int, default=cores(), metavar="N", help="processes (default: all cores)")
+    add("--engine", choices=list(ENGINES), default="local", help="this machine or a Ray cluster")
+    add("--address", metavar="ADDRESS", help="of the Ray cluster (default: one of this machine)")
+    add(
+        "--decision-limit",
+        type=float,
+        default=DEFAULT_LIMIT_S,
+        metavar="S",
+        help="seconds that a decision of a brain of your own may take (default: %(default)g)",
+    )
+
+
+def engine_given(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the keywords of an evaluation that say where it runs."""
+    return {
+        "jobs": args.jobs,
+        "engine": args.engine,
+        "address": args.address,
+        "limit_s": args.decision_limit,
+    }
 
 
 def add_cost_table(options: argparse.ArgumentParser) -> None:
