@@ -3,17 +3,19 @@
 A name may carry options, keywords of the class: "poppins?current_bits=10&wraps=true"; so may a row.
 """
 
+import hashlib
 import importlib
 import inspect
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
 from neurobot.loop import ControllerError, blame, sensor_of
 
+WEIGHTS = Path(__file__).parent / "weights"  # where trained networks of ours lie
 CNN = "neurobot.controllers.cnn:CnnController"
 # Full precision; learned step size quantization, ours of LG-LSQ, and UniQ, by bits.
 NETWORKS = (
@@ -114,11 +116,15 @@ def read_options(name: str) -> dict[str, Any]:
     return {key: read_value(value) for key, value in pairs}
 
 
+def all_options(name: str) -> dict[str, Any]:
+    """Return the options of a controller's row, and of its name."""
+    row = CONTROLLERS.get(name.partition("?")[0], "")
+    return {**read_options(row), **read_options(name)}
+
+
 def make_controller(name: str) -> Any:
     """Build the controller that a name with or without options stands for."""
-    known = name.partition("?")[0]
-    found = find_controller(known)
-    options = {**read_options(CONTROLLERS.get(known, "")), **read_options(name)}
+    found, options = find_controller(name.partition("?")[0]), all_options(name)
     try:
         inspect.signature(found).bind(**options)
     except TypeError as error:
@@ -130,3 +136,25 @@ def make_controller(name: str) -> Any:
         if options and isinstance(error.__cause__, ValueError):
             raise ValueError(f"controller {name!r}: {error.__cause__}") from error
         raise
+
+
+def artefacts(options: dict[str, Any]) -> Iterator[Path]:
+    """Yield the files that options of a controller name: of networks, ours or somebody's own."""
+    for value in options.values():
+        for path in (Path(str(value)), WEIGHTS / f"{value}.npz"):
+            if path.is_file():
+                yield path
+
+
+def describe(name: str) -> dict[str, Any]:
+    """Say which class and options a name stands for; config_sha256: over those and their files.
+
+    The files are the class's module and the artefacts that the options name.
+    """
+    found, options = find_controller(name.partition("?")[0]), all_options(name)
+    what = {"class": f"{found.__module__}:{found.__qualname__}", "options": options}
+    digest = hashlib.sha256(json.dumps(what, sort_keys=True).encode())
+    source = getattr(sys.modules[found.__module__], "__file__", None)
+    for path in [*([Path(source)] if source else []), *artefacts(options)]:
+        digest.update(path.read_bytes())
+    return {**what, "sensor": sensor_of(found), "config_sha256": digest.hexdigest()}
