@@ -11,6 +11,7 @@ more than its sample: of units that are all alike, or of a single one, the inter
 """
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -46,6 +47,7 @@ class Band(NamedTuple):
         return Interval(*(float(figures[place]) for figures in self))
 
 
+@cache
 def wilson(successes: int, trials: int) -> tuple[float, float]:
     """95 % interval of a rate (Wilson's score interval)."""
     from scipy.stats import binomtest  # half of the time that importing this package would take
@@ -192,22 +194,42 @@ def improvements(strata: Strata, seed: int = 0) -> Band:
         ]
         return np.asarray(np.mean(shares, axis=0))
 
-    found = resample(statistic, strata, seed)
-    brains = strata[0].shape[2]
-    return Band(
-        against(found.value, found.value, brains),
-        against(found.low, found.high, brains),
-        against(found.high, found.low, brains),
+    return opposed(resample(statistic, strata, seed), strata[0].shape[2], whole=1.0)
+
+
+def differences(strata: Strata, seed: int = 0) -> Band:
+    """Return by how much a brain's mean score is above another one's, (brains, brains).
+
+    strata: (units, conditions, brains) each; paired by unit and condition.
+    """
+    require_scores(strata)
+    first, second = np.triu_indices(strata[0].shape[2], 1)
+    means_of = [stratum.mean(axis=1) for stratum in strata]
+    return opposed(
+        means([each[:, first] - each[:, second] for each in means_of], seed),
+        strata[0].shape[2],
+        whole=0.0,
     )
 
 
-def against(forward: Floats, mirrored: Floats, brains: int) -> Floats:
-    """Lay pairs out as a matrix: forward above the diagonal, 1 - mirrored below it."""
-    matrix = np.full((brains, brains), 0.5)
-    pairs = np.triu_indices(brains, 1)
-    matrix[pairs] = forward
-    matrix.T[pairs] = 1.0 - mirrored
-    return matrix
+def opposed(pairs: Band, brains: int, whole: float) -> Band:
+    """Lay pairs out as matrices; a figure and that of the pair turned round sum to whole.
+
+    pairs: (pairs,) as `np.triu_indices` has them.
+    """
+    above = np.triu_indices(brains, 1)
+
+    def laid_out(forward: Floats, mirrored: Floats) -> Floats:
+        matrix = np.full((brains, brains), whole / 2)
+        matrix[above] = forward
+        matrix.T[above] = whole - mirrored
+        return matrix
+
+    return Band(
+        laid_out(pairs.value, pairs.value),
+        laid_out(pairs.low, pairs.high),
+        laid_out(pairs.high, pairs.low),
+    )
 
 
 def probability_of_improvement(x: Strata, y: Strata, seed: int = 0) -> Interval:

@@ -15,6 +15,7 @@ from neurobot.statistics import (
     Interval,
     Strata,
     cvar,
+    differences,
     improvements,
     iqm,
     mean,
@@ -143,6 +144,13 @@ def test_pairing_narrows_the_interval_of_a_difference() -> None:
     assert found.value == pytest.approx(mean(better).value - mean(x).value)
     assert 0 < found.low < found.value < found.high
     assert found.high - found.low < 0.2 * (mean(x).high - mean(x).low)
+
+
+def test_differences_are_those_of_each_pair() -> None:
+    x, y, z = draw(12), draw(13), draw(14)
+    found = differences([np.stack(brains, axis=-1) for brains in zip(x, y, z, strict=True)])
+    for (i, a), (j, b) in product(enumerate([x, y, z]), repeat=2):
+        assert found.at(i, j) == pytest.approx(paired_difference(a, b), abs=1e-12)
 
 
 def test_the_tail_is_ranked_by_other_conditions_than_it_is_measured_by() -> None:
