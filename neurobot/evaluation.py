@@ -5,7 +5,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
-from neurobot.engine import run_jobs
+from neurobot.engine import Engine
 from neurobot.episodes import (
     ENVS,
     Job,
@@ -16,6 +16,7 @@ from neurobot.episodes import (
     seat_controller,
     to_result,
 )
+from neurobot.limits import DEFAULT_LIMIT_S
 from neurobot.loop import Timing
 from neurobot.store import Store, Stored
 
@@ -39,6 +40,9 @@ def evaluate(
     clock_hz: float | None = None,
     late: str = "hold",
     instant: bool = False,
+    engine: str = "local",
+    address: str | None = None,
+    limit_s: float = DEFAULT_LIMIT_S,
     progress: Progress | None = None,
     **options: Any,
 ) -> list[Record]:
@@ -46,14 +50,12 @@ def evaluate(
 
     Episode i has the seed `seed + i` (and world i of a file of many), for all controllers alike;
     results do not depend on `jobs`, the number of processes (or of threads, where a spiking brain's
-    episodes run as kernels). With `out`, episodes are kept there as
-    they end, and those that are there already are not run again. clock_hz, late and instant: see
-    `loop.Timing`. options: further keywords of the environment; without
-    `sensor` each controller gets the one that it names. progress: called with how many
+    episodes run as kernels), nor on engine and address: see `engine.Engine`. limit_s: how long a
+    decision of somebody else's brain may take, in wall-clock seconds; longer is a fault. With
+    `out`, episodes are kept there as they end, and those that are there already are not run again.
+    clock_hz, late and instant: see `loop.Timing`. options: further keywords of the environment;
+    without `sensor` each controller gets the one that it names. progress: called with how many
     episodes are done, and how many there are.
-
-    With jobs > 1, call it from under ``if __name__ == "__main__":``, since workers import the main
-    module.
     """
     if episodes < 1:
         raise ValueError(f"episodes={episodes} must be 1 or more")
@@ -67,7 +69,8 @@ def evaluate(
         for controller in names(controllers)
         for i in range(episodes)
     ]
-    return run_all(wanted, jobs=jobs, out=out, progress=progress)
+    where = Engine(engine, jobs, address, limit_s)
+    return run_all(wanted, where, out=out, progress=progress)
 
 
 def check(wanted: Sequence[Job]) -> None:
@@ -78,8 +81,8 @@ def check(wanted: Sequence[Job]) -> None:
 
 def run_all(
     wanted: Sequence[Job],
+    engine: Engine,
     *,
-    jobs: int = 1,
     out: str | Path | None = None,
     facts: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
@@ -88,18 +91,16 @@ def run_all(
 
     For the other arguments see `evaluate`.
     """
-    if jobs < 1:
-        raise ValueError(f"jobs={jobs} must be 1 or more")
     check(wanted)
     with ExitStack() as stack:
         store = stack.enter_context(Store(Path(out))) if out is not None else None
         if store:
             store.add_all([], dict(facts or {}))
-        return run_wanted(wanted, jobs, store, progress or (lambda done, total: None))
+        return run_wanted(wanted, engine, store, progress or (lambda done, total: None))
 
 
 def run_wanted(
-    wanted: Sequence[Job], jobs: int, store: Store | None, progress: Progress
+    wanted: Sequence[Job], engine: Engine, store: Store | None, progress: Progress
 ) -> list[Record]:
     """Run the jobs that the store does not hold; return the records of all in order."""
     records: dict[Job, Record] = {}
@@ -108,13 +109,11 @@ def run_wanted(
         if kept is not None:
             records[job] = from_result(*kept)
     missing = [job for job in dict.fromkeys(wanted) if job not in records]
-    by_place = {job.place: job for job in missing}
     progress(len(records), len(wanted))
-    with closing(run_jobs(missing, jobs)) as finished:
-        for block in finished:
-            done = {by_place[record.place]: record for record in block}
-            records.update(done)
+    with closing(engine.run(missing)) as finished:
+        for done in finished:
+            records |= done
             if store:
-                store.add_all(Stored(j.key, to_result(r), r.trace) for j, r in done.items())
+                store.add_all(Stored(job.key, to_result(r), r.trace) for job, r in done)
             progress(len(records), len(wanted))
     return [records[job] for job in wanted]

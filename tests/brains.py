@@ -1,7 +1,9 @@
 """Controllers of a user's own, for tests of `package.module:Class`."""
 
+import ctypes
 import os
 import signal
+import time
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -85,3 +87,54 @@ class Turncoat(Shopkeeper):
         self.done += 1
         self.events: Any = Events(cycles=1) if self.done > 1 else Abacus(cycles=1)
         return [0.4, 0.4]
+
+
+class Late(Straight):
+    """Does something else than deciding in its third decision of episode 1."""
+
+    def reset(self, seed: int) -> None:
+        self.left = 3 if seed == 1 else 10**9
+
+    def act(self, observation: Any) -> list[float]:
+        self.left -= 1
+        if not self.left:
+            self.stop()
+        return [0.4, 0.4]
+
+    def stop(self) -> None: ...
+
+
+class Sleeper(Late):
+    def stop(self) -> None:
+        time.sleep(1e6)
+
+
+def lock_twice(library: Any) -> None:
+    """Wait for ever, in native code that no signal brings back."""
+    mutex = ctypes.create_string_buffer(256)
+    library.pthread_mutex_lock(mutex)
+    library.pthread_mutex_lock(mutex)
+
+
+class Deaf(Late):
+    """Lets other threads run while it waits."""
+
+    def stop(self) -> None:
+        lock_twice(ctypes.CDLL(None))
+
+
+class Stuck(Late):
+    """Lets no other thread run while it waits."""
+
+    def stop(self) -> None:
+        lock_twice(ctypes.PyDLL(None))
+
+
+class Quitter(Late):
+    def stop(self) -> None:
+        os._exit(3)
+
+
+class Crasher(Late):
+    def stop(self) -> None:
+        ctypes.string_at(0)

@@ -1,58 +1,61 @@
-"""Where episodes run: in this process, or in several of this machine."""
+"""Where episodes run: in this process, in several of this machine, or on the machines of a cluster.
 
-import multiprocessing
-import signal
-from collections.abc import Generator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from itertools import groupby
+Records do not depend on where. A brain that is somebody else's runs in a process that may die, or
+be killed when a decision takes too long: that ends its own episode, as a fault, and no other.
+"""
 
-from neurobot.episodes import Job, Record, open_env, roll, run_job, seat_controller
-from neurobot.rollout import rolls
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
 
-BLOCK = 5  # episodes that a worker takes at a time
+from neurobot.engine.blocks import Done
+from neurobot.engine.local import run_here
+from neurobot.episodes import Job
+from neurobot.limits import DEFAULT_LIMIT_S, check_limit
 
-
-def run_block(jobs: Sequence[Job]) -> list[Record]:
-    """Run some episodes one after the other."""
-    return [run_job(job) for job in jobs]
+Finished = Generator[Done, None, None]
 
 
-def in_blocks(jobs: Sequence[Job], size: int) -> list[Sequence[Job]]:
-    """Part the jobs into blocks."""
-    return [jobs[i : i + size] for i in range(0, len(jobs), size)]
+@dataclass(frozen=True)
+class Engine:
+    """Where episodes run, and how long a decision of somebody else's brain may take there.
+
+    name: see `ENGINES`; jobs: processes (threads, where a spiking brain's episodes run as kernels)
+    of the local engine; address: of a Ray cluster (default: the one that Ray finds, or a new one on
+    this machine); limit_s: wall-clock seconds.
+    """
+
+    name: str = "local"
+    jobs: int = 1
+    address: str | None = None
+    limit_s: float = DEFAULT_LIMIT_S
+
+    def __post_init__(self) -> None:
+        if self.name not in ENGINES:
+            raise ValueError(f"engine: unknown {self.name!r}; known: {', '.join(ENGINES)}")
+        if self.jobs < 1:
+            raise ValueError(f"jobs={self.jobs} must be 1 or more")
+        if self.address is not None and self.name != "ray":
+            raise ValueError(f"address={self.address!r}: goes with engine 'ray'")
+        check_limit(self.limit_s)
+
+    def run(self, jobs: Sequence[Job]) -> Finished:
+        """Yield some jobs with their records at a time, as they are done."""
+        return ENGINES[self.name](self, jobs)
 
 
-def run_jobs(jobs: Sequence[Job], processes: int) -> Generator[list[Record], None, None]:
-    """Yield the records of some jobs at a time: first of those that roll, here, then of others."""
-    others: list[Job] = []
-    for _, group in groupby(jobs, key=lambda job: (job.controller, job.scenario)):
-        same = list(group)
-        env = open_env(same[0].env, same[0].scenario, same[0].options)
-        controller = seat_controller(same[0], env)
-        if not rolls(controller, env):
-            others += same
-            continue
-        for block in in_blocks(same, BLOCK * processes):
-            yield roll(block, env, controller, processes)
-    yield from run_blocks(in_blocks(others, BLOCK), processes)
+def run_locally(engine: Engine, jobs: Sequence[Job]) -> Finished:
+    """Run jobs on this machine."""
+    return run_here(jobs, engine.jobs, engine.limit_s)
 
 
-def ignore_interrupts() -> None:
-    """Leave Ctrl-C to the process that waits for the workers."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def run_on_ray(engine: Engine, jobs: Sequence[Job]) -> Finished:
+    """Run jobs on a Ray cluster."""
+    from neurobot.engine.cluster import run_on_cluster  # Ray is an extra
+
+    return run_on_cluster(jobs, engine.address, engine.limit_s)
 
 
-def run_blocks(blocks: Sequence[Sequence[Job]], jobs: int) -> Generator[list[Record], None, None]:
-    """Yield the records of each block as it is done, in this process or in several."""
-    if jobs == 1 or len(blocks) <= 1:
-        yield from (run_block([job]) for block in blocks for job in block)
-        return
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(jobs, len(blocks)), context, ignore_interrupts)
-    waiting: set[Future[list[Record]]] = {pool.submit(run_block, block) for block in blocks}
-    try:
-        while waiting:
-            done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
-            yield from (future.result() for future in done)
-    finally:
-        pool.shutdown(wait=not waiting, cancel_futures=True)
+ENGINES: dict[str, Callable[[Engine, Sequence[Job]], Finished]] = {
+    "local": run_locally,
+    "ray": run_on_ray,
+}

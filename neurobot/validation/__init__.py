@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from neurobot.engine import ignore_interrupts
+from neurobot.engine.worker import ignore_interrupts
 from neurobot.evaluation import Progress
 from neurobot.validation.budget import Budget, measure_budget
 from neurobot.validation.decisions import (

@@ -1,0 +1,61 @@
+"""A process that runs one episode after the other for another process, which may kill it."""
+
+import ctypes
+import mmap
+import pickle
+import signal
+import sys
+import traceback
+from multiprocessing.connection import Connection
+
+from neurobot.episodes import Job, run_job
+from neurobot.limits import limited
+
+PR_SET_PDEATHSIG = 1  # of Linux's prctl
+
+
+def ignore_interrupts() -> None:
+    """Leave Ctrl-C to the process that waits for the workers."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def die_with_parent() -> None:
+    """Let a process whose parent was killed end too, even in native code that never returns."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+
+
+def portable(error: Exception) -> Exception:
+    """Return an error that another process can read, with a note of where it was raised."""
+    error.add_note("".join(traceback.format_exception(error)))
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error
+
+
+def answer(job: Job) -> bytes:
+    """Run a job; return its record, or what was raised, packed."""
+    try:
+        return pickle.dumps(run_job(job))
+    except Exception as error:
+        return pickle.dumps(portable(error))
+
+
+def serve(connection: Connection) -> None:
+    """Run what comes, until nothing comes any more; the first answer says that it began."""
+    connection.send(None)
+    while True:
+        connection.send_bytes(answer(connection.recv()))
+
+
+def main(connection: int, due: int, limit_s: float) -> None:
+    """Serve the other end of a socket; due: a file of 8 bytes, see `limits.Limit`."""
+    die_with_parent()
+    shared = memoryview(mmap.mmap(due, 8)).cast("d")
+    with Connection(connection) as other, limited(limit_s, shared):
+        try:
+            serve(other)
+        except (EOFError, ConnectionError):
+            return
