@@ -8,10 +8,22 @@ from concurrent.futures import BrokenExecutor
 import gymnasium as gym
 
 from neurobot import __version__
-from neurobot.cli import chip, cim, compiler, demo, evaluate, fit, listing, plot, train, validate
+from neurobot.cli import (
+    chip,
+    cim,
+    compiler,
+    demo,
+    evaluate,
+    fit,
+    listing,
+    plot,
+    train,
+    validate,
+    verify,
+)
 from neurobot.loop import ControllerError
 
-COMMANDS = (evaluate, demo, plot, fit, train, compiler, chip, cim, validate, listing)
+COMMANDS = (evaluate, verify, demo, plot, fit, train, compiler, chip, cim, validate, listing)
 INTERRUPTED = 130  # the shell's status of a program ended by Ctrl-C
 
 
