@@ -1,0 +1,117 @@
+"""What a run found, in sentences that follow from its figures."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from neurobot.metrics import mean
+from neurobot.report.heat import name_cell
+from neurobot.report.pareto import Point, front
+from neurobot.report.words import Row, between, counted, listed, percent, quantity
+from neurobot.suite import CLEAN
+
+Figures = Mapping[str, Any]
+
+
+def rated(row: Row) -> str:
+    """Write a brain's rate of success with its interval."""
+    return (
+        f"{percent(row['success_rate'])} % of {counted(row['episodes'], 'episode')} "
+        f"(95 % interval {between(row['success_low'], row['success_high'])} %)"
+    )
+
+
+def best_driver(figures: Figures) -> list[str]:
+    """Say who succeeds most often, and who cannot be told from it."""
+    rows = figures["rows"]
+    best = [row for row in rows if row["success_rate"] == rows[0]["success_rate"]]
+    near = [
+        row["controller"]
+        for row in rows[len(best) :]
+        if row["success_high"] >= rows[0]["success_low"]
+    ]
+    names = listed([row["controller"] for row in best])
+    said = f"{names} succeed{'s' if len(best) == 1 else ''} most often: in {rated(rows[0])}"
+    also = (
+        f"; the interval{'' if len(near) == 1 else 's'} of {listed(near)} overlap" if near else ""
+    )
+    return [f"{said}{also}{'s' if len(near) == 1 else ''}{' with that' if near else ''}."]
+
+
+def frugal(points: Sequence[Point]) -> list[str]:
+    """Say whose decisions take least, and who is not beaten in both."""
+    if not points:
+        return ["No brain of this run counts what its decisions take, so none has an energy."]
+    least = min(points, key=lambda point: point.cost)
+    said = [
+        f"Of the brains whose energy is counted, {least.brain} takes least: "
+        f"{quantity(least.cost, 'J')} per decision (modelled), with "
+        f"{percent(least.success)} % of episodes succeeding."
+    ]
+    best = [point.brain for point in front(points)]
+    if len(best) > 1:
+        said.append(
+            f"{listed(best)} make the front of Figure 1: whoever of the others succeeds as often "
+            "takes "
+            "more energy for it."
+        )
+    return said
+
+
+def hardest(figures: Figures) -> list[str]:
+    """Say in which cell brains fail most."""
+    if len(figures["cells"]) < 2:
+        return []
+    rates = []
+    for k, cell in enumerate(figures["cells"]):
+        found = [row[k] for row in figures["by_cell"].values() if row[k]]
+        if found:
+            rates.append((sum(each["success_rate"] for each in found) / len(found), k, cell))
+    rate, _, cell = min(rates, key=lambda each: each[:2])
+    return [
+        f"The hardest cell is {name_cell(cell)}: over all brains {percent(rate, 0)} % of "
+        "episodes succeed there."
+    ]
+
+
+def change(rows: Sequence[Row], condition: str) -> float:
+    """Return by how much a condition changes success against none, in the mean over brains."""
+    pairs = [row["conditions"] for row in rows if {CLEAN, condition} <= row["conditions"].keys()]
+    return mean([p[condition]["success_rate"] - p[CLEAN]["success_rate"] for p in pairs])
+
+
+def conditions(figures: Figures) -> list[str]:
+    """Say which disturbance takes most success, where there are any."""
+    rows = figures["rows"]
+    names = {name for row in rows for name in row["conditions"] if CLEAN in row["conditions"]}
+    changes = {name: change(rows, name) for name in sorted(names - {CLEAN})}
+    if not changes:
+        return []
+    worst = min(changes, key=lambda name: changes[name])
+    if changes[worst] >= 0:
+        return ["No disturbance lowers success in the mean over brains."]
+    return [
+        f"Of the disturbances, {worst} takes most: {-100 * changes[worst]:.1f} percentage points "
+        "of "
+        "success in the mean over brains, in the same worlds."
+    ]
+
+
+def faults(figures: Figures) -> list[str]:
+    """Say which brains did not go on by themselves."""
+    found = [
+        f"{row['controller']} ({round(row['fault_rate'] * row['episodes'])})"
+        for row in figures["rows"]
+        if row["fault_rate"]
+    ]
+    return [f"Episodes ended by a fault of the brain itself: {listed(found)}."] if found else []
+
+
+def findings(figures: Figures, points: Sequence[Point]) -> list[str]:
+    """Return what a run found, the most important first."""
+    return [
+        *best_driver(figures),
+        *frugal(points),
+        *conditions(figures),
+        *hardest(figures),
+        *faults(figures),
+    ]

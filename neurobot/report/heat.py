@@ -1,0 +1,183 @@
+"""Success by task: brains over cells, grouped by task and condition, levels side by side."""
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from neurobot.report.looks import Part, axis, chart, layout, plain
+
+TOLD_CELLS = 30  # with more columns than that, a figure does not fit into one
+SCALE = "Cividis"  # even in lightness, and for colour-blind readers
+HOVER = "%{customdata}<extra></extra>"
+
+
+class Span(NamedTuple):
+    """Neighbours that share a name: where they begin and end, as edges between cells."""
+
+    name: str
+    first: float
+    last: float
+
+    @property
+    def middle(self) -> float:
+        """Return where its name belongs."""
+        return (self.first + self.last) / 2
+
+
+def spans(names: Sequence[tuple[str, ...]]) -> list[Span]:
+    """Join neighbours of equal names; the last part of each name is told."""
+    found, start = [], 0
+    for name, group in groupby(names):
+        count = len(list(group))
+        found.append(Span(plain(name[-1]), start - 0.5, start + count - 0.5))
+        start += count
+    return found
+
+
+def disturbed(cells: Sequence[Mapping[str, str]]) -> bool:
+    """Tell whether there is more than one condition."""
+    return len({cell["condition"] for cell in cells}) > 1
+
+
+def ticks(cells: Sequence[Mapping[str, str]]) -> list[Span]:
+    """Name the groups of cells: by condition, or by task where there is but one condition."""
+    if disturbed(cells):
+        return spans([(cell["task"], cell["condition"]) for cell in cells])
+    return spans([(cell["task"],) for cell in cells])
+
+
+def tasks(cells: Sequence[Mapping[str, str]]) -> list[Span]:
+    """Name the tasks, where conditions are named too."""
+    return spans([(cell["task"],) for cell in cells]) if disturbed(cells) else []
+
+
+def name_cell(cell: Mapping[str, str]) -> str:
+    """Name a cell in one line; outside of a suite there is but its task."""
+    if not cell["suite"]:
+        return cell["task"]
+    return ", ".join((cell["task"], cell["condition"], cell["level"]))
+
+
+def told(brain: str, cell: Mapping[str, str], found: Mapping[str, Any] | None) -> str:
+    """Say what a place of the map shows."""
+    head = f"<b>{plain(brain)}</b><br>{plain(name_cell(cell))}<br>"
+    if found is None:
+        return f"{head}no episodes"
+    low, high = 100 * found["success_low"], 100 * found["success_high"]
+    return (
+        f"{head}{100 * found['success_rate']:.0f} % of {found['episodes']} episodes<br>"
+        f"95 % interval {low:.0f} to {high:.0f} %"
+    )
+
+
+def fences(spans: Sequence[Span], upright: bool, width: float, reach: float) -> list[Part]:
+    """Draw lines between groups, across the map and so far beyond it."""
+    here, across = ("x", "y") if upright else ("y", "x")
+    return [
+        {
+            "type": "line",
+            f"{here}ref": here,
+            f"{across}ref": "paper",
+            f"{here}0": span.first,
+            f"{here}1": span.first,
+            f"{across}0": 0 if upright else -reach,
+            f"{across}1": 1 + reach if upright else 1,
+            "line": {"color": "@ink", "width": width},
+        }
+        for span in spans[1:]
+    ]
+
+
+def surface(figures: Mapping[str, Any], upright: bool, written: bool) -> Part:
+    """Draw the map; upright: a column for each cell, otherwise a row."""
+    brains, cells = figures["brains"], figures["cells"]
+    rates = [
+        [None if found is None else 100 * found["success_rate"] for found in figures["by_cell"][b]]
+        for b in brains
+    ]
+    words = [
+        [told(b, cell, found) for cell, found in zip(cells, figures["by_cell"][b], strict=True)]
+        for b in brains
+    ]
+    names, places = [plain(b) for b in brains], list(range(len(cells)))
+    if not upright:
+        rates, words = (
+            [list(column) for column in zip(*each, strict=True)] for each in (rates, words)
+        )
+    return {
+        "type": "heatmap",
+        "x": places if upright else names,
+        "y": names if upright else places,
+        "z": rates,
+        "zmin": 0,
+        "zmax": 100,
+        "xgap": 1,
+        "ygap": 1,
+        "colorscale": SCALE,
+        "customdata": words,
+        "texttemplate": "%{z:.0f}" if written else "",
+        "textfont": {"size": 11},
+        "hoverongaps": False,
+        "hovertemplate": HOVER,
+        "colorbar": {
+            "title": {"text": "Success, %", "side": "right" if upright else "top"},
+            "thickness": 12 if upright else 10,
+            "outlinewidth": 0,
+            **({} if upright else {"orientation": "h", "y": 1.0, "yanchor": "bottom"}),
+        },
+    }
+
+
+def heat(figures: Mapping[str, Any]) -> Part:
+    """Draw the success of every brain in every cell."""
+    brains, cells = figures["brains"], figures["cells"]
+    longest = max(map(len, brains))
+    named, grouped = ticks(cells), tasks(cells)
+    labels = {
+        "tickmode": "array",
+        "tickvals": [span.middle for span in named],
+        "ticktext": [span.name for span in named],
+        "showline": False,
+        "ticks": "",
+        "showgrid": False,
+    }
+    bare = {"showline": False, "ticks": "", "showgrid": False}
+    above = [
+        {
+            "xref": "x", "yref": "paper", "x": span.middle, "y": 1, "yanchor": "bottom",
+            "text": f"<b>{span.name}</b>", "showarrow": False,
+        }
+        for span in grouped
+    ]  # fmt: skip
+    tallest = max(len(span.name) for span in named)
+    turned = len(named) > 6
+    foot = 16 + 6 * tallest if turned else 30
+    wide_px = 26 * len(brains) + 40 + foot
+    wide = layout(
+        (20 + 7 * longest, 10, 26, foot),
+        xaxis=axis("", **labels, tickangle=-45 if turned else 0, range=[-0.5, len(cells) - 0.5]),
+        yaxis=axis("", autorange="reversed", **bare),
+        shapes=fences(named, True, 0.6, 0) + fences(grouped, True, 1.8, 0.03),
+        annotations=above,
+    )  # fmt: skip
+    beside = [
+        {
+            "xref": "paper", "yref": "y", "x": 1, "y": span.middle, "xanchor": "left",
+            "text": f"<b>{span.name}</b>", "showarrow": False, "textangle": 90,
+            "font": {"size": 11},
+        }
+        for span in grouped
+    ]  # fmt: skip
+    bottom = 12 + 6 * longest
+    narrow = layout(
+        (14 + 6 * tallest, 22 if grouped else 8, 74, bottom),
+        xaxis=axis("", tickangle=-90, tickfont={"size": 10}, **bare),
+        yaxis=axis("", **labels, tickfont={"size": 10}, range=[len(cells) - 0.5, -0.5]),
+        shapes=fences(named, False, 0.6, 0) + fences(grouped, False, 1.8, 0),
+        annotations=beside,
+    )
+    return chart(
+        {"data": [surface(figures, True, len(cells) <= TOLD_CELLS)], "layout": wide}, wide_px,
+        {"data": [surface(figures, False, False)], "layout": narrow},
+        84 + bottom + max(11, 200 // len(cells)) * len(cells),
+    )  # fmt: skip

@@ -1,0 +1,122 @@
+"""The page: what a run folder holds, laid out as one HTML file that asks nothing of any network."""
+
+from functools import partial
+from importlib.resources import files
+from typing import Any
+
+try:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
+    from plotly.offline import get_plotlyjs
+except ModuleNotFoundError as missing:
+    raise ModuleNotFoundError(
+        "writing the page needs Plotly and Jinja2: pip install 'neurobot[report]'"
+    ) from missing
+
+from neurobot.report import provenance, tables, texts
+from neurobot.report.bills import costs, known_parts
+from neurobot.report.columns import columns
+from neurobot.report.figures import Figures
+from neurobot.report.findings import findings
+from neurobot.report.heat import heat
+from neurobot.report.looks import Part, looks
+from neurobot.report.panels import panels, replay_command
+from neurobot.report.spread import improvement, profiles
+from neurobot.report.study import Study
+from neurobot.report.tradeoff import energy_points, paretos
+from neurobot.version import __version__
+
+PANELS = 24
+SECTIONS = {
+    "findings": "Findings",
+    "results": "Results",
+    "tradeoff": "Success against cost",
+    "spread": "Spread",
+    "tasks": "Tasks",
+    "paths": "Paths",
+    "costs": "Components",
+    "provenance": "Provenance",
+}
+
+
+def asset(name: str) -> Markup:
+    """Read a style sheet or a script of the page."""
+    return Markup((files("neurobot.report") / "templates" / name).read_text("utf-8"))
+
+
+def caption(head: str, words: str) -> Markup:
+    """Write a caption that begins in bold."""
+    return Markup("<b>{}.</b> {}").format(head, words)
+
+
+def draw_charts(found: Figures, study: Study) -> tuple[list[Part], dict[str, Part]]:
+    """Describe the charts against costs, and draw all charts by their names."""
+    seen = looks({row["controller"]: row["chip"] for row in found["rows"]})
+    told, charts = paretos(found, study.facts.get("controllers", {}), seen)
+    charts["profiles"] = profiles(found["profiles"], seen)
+    if len(found["improvements"]["brains"]) > 1:
+        charts["improvement"] = improvement(found["improvements"])
+    charts["heat"] = heat(found)
+    if found["bills"]:
+        charts["bills"] = costs(found["bills"])
+    return told, charts
+
+
+def draw_tables(found: Figures, study: Study) -> dict[str, Part]:
+    """Lay out all tables by their names."""
+    words = texts.captions(found)
+    rows = found["rows"]
+    return {
+        "main": tables.main_table(
+            rows, columns(rows),
+            caption("Table 1", "Brains over all cells. Small figures: 95 % intervals, Wilson's for "
+                    f"rates, bootstrap over worlds for scores. Cost table: {found['cost_table']}."),
+        ),
+        "improvement": tables.matrix_table(
+            found["improvements"], caption("Table 2", words["improvement"])),
+        "cells": tables.cells_table(
+            found, caption("Table 3", "Success in each cell, %, with Wilson's 95 % intervals.")),
+        "bills": tables.bills_table(
+            found["bills"], known_parts(found["bills"]), caption("Table 4", words["bills"])),
+        "brains": tables.brains_table(
+            rows, study.facts.get("controllers", {}),
+            caption("Table 5", "What each brain is. Configuration: the hash of its settings and "
+                    "weights, its first 16 digits.")),
+    }  # fmt: skip
+
+
+def write_page(study: Study, found: Figures, command: str, most: int = PANELS) -> str:
+    """Lay out the page; most: how many episodes are drawn."""
+    environment = Environment(
+        loader=PackageLoader("neurobot.report"), autoescape=True, undefined=StrictUndefined
+    )
+    told, charts = draw_charts(found, study)
+    by_brain = {brain: study.of(brain) for brain in found["brains"]}
+    replay = partial(replay_command, study.folder, everything=study.episodes)
+    drawn = panels(by_brain, most, replay)
+    table = provenance.table_of(found["cost_table"])
+    context: dict[str, Any] = {
+        "version": __version__,
+        "title": texts.title(study),
+        "lead": texts.lead(study, found),
+        "facts": texts.numbers(study, found),
+        "findings": findings(found, energy_points(found, {})),
+        "sections": [{"id": each, "name": name} for each, name in SECTIONS.items()],
+        "intro": texts.INTRO,
+        "captions": texts.captions(found),
+        "labels": texts.LABELS,
+        "tables": draw_tables(found, study),
+        "paretos": told,
+        "charts": charts,
+        "panels": drawn,
+        "drawn_brains": sorted({each["brain"] for each in drawn}, key=found["brains"].index),
+        "provenance": provenance.facts(study, table),
+        "prices": provenance.prices(found["rows"], table),
+        "limits": provenance.limits(study, found["rows"]),
+        "figures": found,
+        "command": command,
+        "css": asset("page.css"),
+        "script": asset("page.js"),
+        "plotly": Markup(get_plotlyjs()),
+    }
+    return environment.get_template("page.html").render(context)
