@@ -17,13 +17,14 @@ from neurobot.cli import (
     fit,
     listing,
     plot,
+    report,
     train,
     validate,
     verify,
 )
 from neurobot.loop import ControllerError
 
-COMMANDS = (evaluate, verify, demo, plot, fit, train, compiler, chip, cim, validate, listing)
+COMMANDS = (evaluate, report, verify, demo, plot, fit, train, compiler, chip, cim, validate, listing)
 INTERRUPTED = 130  # the shell's status of a program ended by Ctrl-C
 
 
