@@ -24,7 +24,20 @@ from neurobot.cli import (
 )
 from neurobot.loop import ControllerError
 
-COMMANDS = (evaluate, report, verify, demo, plot, fit, train, compiler, chip, cim, validate, listing)
+COMMANDS = (
+    evaluate,
+    report,
+    verify,
+    demo,
+    plot,
+    fit,
+    train,
+    compiler,
+    chip,
+    cim,
+    validate,
+    listing,
+)
 INTERRUPTED = 130  # the shell's status of a program ended by Ctrl-C
 
 
