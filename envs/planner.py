@@ -210,21 +210,31 @@ def shortest_on(free: Array, start: tuple[int, int], wanted: Array, cell_m: floa
     return float(spread(around[0], first, around[1], offsets, cell_m * lengths))
 
 
+def path_cell_m(robot: Robot) -> float:
+    """Side of a cell: so small that no move jumps over what a thin wall or a post blocks."""
+    return min(PATH_CELL_M, robot.inscribed_m / 1.5)
+
+
+def goal_cells(scene: Scene, grid: Grid) -> NDArray[np.bool_]:
+    """Tell the cells, (rows, columns), whose middles lie within the goal's tolerance."""
+    rows, columns = grid.blocked.shape
+    y = grid.origin[1] + (np.arange(rows) + 0.5) * grid.cell_m - scene.goal[1]
+    x = grid.origin[0] + (np.arange(columns) + 0.5) * grid.cell_m - scene.goal[0]
+    near: NDArray[np.bool_] = np.hypot(x[None, :], y[:, None]) <= max(
+        scene.goal_tolerance_m, grid.cell_m
+    )
+    return near
+
+
 def shortest_path_m(scene: Scene, robot: Robot) -> float | None:
     """Length of the shortest way into the goal's tolerance for the inscribed disc; None: no way.
 
     From cell to cell it overestimates by 2.8 % at most (moves of a king and a knight); start and
     goal are moved to the middle of their cells of at most 0.1 m.
     """
-    # Cells are small enough that no move jumps over what a thin wall or a post blocks.
-    cell_m = min(PATH_CELL_M, robot.inscribed_m / 1.5)
-    grid = free_grid(scene, robot.inscribed_m, cell_m)
+    grid = free_grid(scene, robot.inscribed_m, path_cell_m(robot))
     free = ~grid.blocked
     start = grid.cell(scene.start[0], scene.start[1])
     free[start] = True
-    rows, columns = free.shape
-    y = grid.origin[1] + (np.arange(rows) + 0.5) * cell_m - scene.goal[1]
-    x = grid.origin[0] + (np.arange(columns) + 0.5) * cell_m - scene.goal[0]
-    wanted = np.hypot(x[None, :], y[:, None]) <= max(scene.goal_tolerance_m, cell_m)
-    best = shortest_on(free, start, wanted, cell_m)
+    best = shortest_on(free, start, goal_cells(scene, grid), grid.cell_m)
     return best if math.isfinite(best) else None
