@@ -7,8 +7,9 @@ A brain that was at fault has failed.
 
 Intervals of scores resample worlds, each with all of its conditions, within task and level (see
 `statistics`). Where some level has a single world, as in a quick run, it is within the task alone:
-levels then count as chance, which makes intervals wider. Worlds that a brain has not yet met under
-all conditions are left out of these; figures are None where that leaves none.
+levels then count as chance, which makes intervals wider, and brains are compared across levels.
+Worlds that a brain has not yet met under all conditions are left out of these; figures are None
+where that leaves none.
 
 Keys of a row, besides those of `metrics.figures`: controller; costs ("counted", or "none" for a
 brain that counts no events); by_world_low and _high, the interval of the success rate if the
