@@ -14,20 +14,25 @@ from neurobot.cli import (
     compiler,
     demo,
     evaluate,
+    export,
     fit,
     listing,
+    merge,
     plot,
     report,
     train,
     validate,
     verify,
 )
+from neurobot.engine.workers import EngineError
 from neurobot.loop import ControllerError
 
 COMMANDS = (
     evaluate,
     report,
     verify,
+    merge,
+    export,
     demo,
     plot,
     fit,
@@ -63,6 +68,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sentence = " ".join(str(error).split("\n"))
         print(f"neurobot {args.command}: {sentence}", file=sys.stderr)
         return 2
+    except EngineError as error:
+        print(f"neurobot {args.command}: {error}", file=sys.stderr)
+        return 1
     except BrokenExecutor as error:
         print(f"neurobot {args.command}: a worker process died: {error}", file=sys.stderr)
         return 1
