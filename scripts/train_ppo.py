@@ -1,102 +1,80 @@
-"""PPO of Stable-Baselines3 learns to roam, and is compared with random wheel commands.
+"""Train minds by trial and error: PPO of Stable-Baselines3, by range and by camera.
 
 pip install 'neurobot[rl]'
-python scripts/train_ppo.py [--steps N] [--seed N]
+python scripts/train_ppo.py [SENSOR ...] [--steps N] [--seed N]
 
-Training worlds and test worlds have different seeds. Both minds drive the same test worlds.
+An actor is a network whose scores of choices our chips can run: it is written as an artefact,
+`controllers/weights/ppo-*`, in full precision and, trained on to say the same, in 4 bits.
+Everything is kept in --out; the same command goes on from there. What came of it is measured by
+`neurobot evaluate ppo-range ppo-camera --episodes 200`.
 """
 
 import argparse
-import time
-from typing import Any
+from pathlib import Path
 
-import gymnasium as gym
-import numpy as np
-from numpy.typing import NDArray
+from torch import nn
 
-try:
-    import torch
-    from stable_baselines3 import PPO
-    from stable_baselines3.common.env_util import make_vec_env
-    from stable_baselines3.common.vec_env import VecNormalize
-except ModuleNotFoundError as missing:
-    raise ModuleNotFoundError(
-        "this script needs Stable-Baselines3: pip install 'neurobot[rl]'"
-    ) from missing
+from neurobot import __version__
+from neurobot.controllers import PPO_NETWORKS
+from neurobot.qnet import Network, save
+from neurobot.quantize.checkpoints import versions
+from neurobot.quantize.compare import compare
+from neurobot.quantize.export import export, export_float
+from neurobot.quantize.settings import Settings
+from neurobot.reinforce import SB3_VERSION
+from neurobot.reinforce.distilling import distill, gather
+from neurobot.reinforce.training import learn
 
-import neurobot
-from neurobot.controllers.random import RandomController
-from neurobot.loop import Observation, attach, run_episode
-from neurobot.statistics import wilson
-
-ID = "neurobot/Avoidance-v0"
-WORLD: dict[str, Any] = {"scenario": "forest", "beams": 36, "time_limit_s": 30.0, "ground_m2": 10}
-EPISODES, UNSEEN = 100, 1_000_000
+STEPS = {"range": 4_000_000, "camera": 2_000_000}
+LESSONS = 40_000  # looks at which the quantized form learns
+TUNED = {"epochs": 6, "lr": 0.02}
+BITS = 4
+EVERY = 20  # of all looks, one in so many is compared
 
 
-class Learned:
-    """A trained policy as a controller."""
-
-    def __init__(self, model: PPO, normalizer: VecNormalize) -> None:
-        self.model, self.normalizer = model, normalizer
-
-    def reset(self, seed: int) -> None:
-        """Nothing to remember."""
-
-    def act(self, observation: Observation) -> NDArray[np.float32]:
-        """Take the policy's mean action."""
-        seen = self.normalizer.normalize_obs(observation)
-        action: NDArray[np.float32] = self.model.predict(seen, deterministic=True)[0]
-        return action
-
-
-def train(steps: int, seed: int) -> Learned:
-    """Train for so many steps in sixteen worlds at once."""
-    torch.set_num_threads(1)
-    worlds = make_vec_env(ID, n_envs=16, seed=seed, env_kwargs=WORLD)
-    normalizer = VecNormalize(worlds, norm_reward=False)
-    model = PPO(
-        "MultiInputPolicy",
-        normalizer,
-        n_steps=256,
-        batch_size=512,
-        n_epochs=6,
-        gamma=0.98,
-        learning_rate=5e-4,
-        seed=seed,
-        device="cpu",
-    )
-    model.learn(steps)
-    normalizer.training = False
-    return Learned(model, normalizer)
+def arguments() -> argparse.Namespace:
+    options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    add = options.add_argument
+    add("sensors", nargs="*", metavar="SENSOR", help="range, camera (default: both)")
+    add("--steps", type=int, help=f"of training in all (default: {STEPS})")
+    add("--lessons", type=int, default=LESSONS, help=f"of the 4-bit form (default: {LESSONS})")
+    add("--out", type=Path, default=Path("runs/ppo"), help="checkpoints")
+    add("--weights", type=Path, default=Path("controllers/weights"), help="the artefacts")
+    add("--seed", type=int, default=0)
+    args = options.parse_args()
+    if unknown := [sensor for sensor in args.sensors if sensor not in STEPS]:
+        options.error(f"unknown {unknown[0]!r}; known: {', '.join(STEPS)}")
+    return args
 
 
-def report(name: str, controller: Any) -> None:
-    """Drive the test worlds and print how it went."""
-    env = gym.make(ID, **WORLD)
-    attach(controller, env)
-    episodes = [run_episode(env, controller, UNSEEN + i) for i in range(EPISODES)]
-    successes = sum(episode.outcome == "success" for episode in episodes)
-    low, high = wilson(successes, EPISODES)
-    reward = np.mean([episode.reward for episode in episodes])
-    speed = np.mean([episode.path_m / episode.duration_s for episode in episodes])
-    print(
-        f"{name:8s} success {successes}/{EPISODES} (95 % interval {low:.0%} to {high:.0%}), "
-        f"reward {reward:6.1f}, speed {speed:.2f} m/s"
-    )
+def keep(network: Network, name: str, command: str, args: argparse.Namespace) -> None:
+    """Write an artefact that says how it was made."""
+    made_with = {"neurobot": __version__, **versions(), "stable_baselines3": SB3_VERSION}
+    args.weights.mkdir(parents=True, exist_ok=True)
+    save(network.with_notes({"command": command, **made_with}), args.weights / f"{name}.npz")
+
+
+def quantize(actor: nn.Module, sensor: str, kept: Path, args: argparse.Namespace) -> Network:
+    """Train the 4-bit form of an actor, and return its integers."""
+    seen = gather(actor, sensor, args.lessons, args.seed)
+    settings = Settings(seed=args.seed, epochs=int(TUNED["epochs"]), lr=TUNED["lr"])
+    model = distill(actor, seen, BITS, settings, kept)
+    network = export(model, (*seen.shape[2:], 1))
+    print(compare(model, network, seen[::EVERY].permute(0, 2, 3, 1).numpy()), flush=True)
+    return network
 
 
 def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    options.add_argument("--steps", type=int, default=400_000, help="of training (default: 400000)")
-    options.add_argument("--seed", type=int, default=0, help="of training (default: 0)")
-    args = options.parse_args()
-    print(f"neurobot {neurobot.__version__}, torch {torch.__version__}, seed {args.seed}")
-    report("random", RandomController())
-    start = time.perf_counter()
-    learned = train(args.steps, args.seed)
-    print(f"trained for {args.steps} steps in {time.perf_counter() - start:.0f} s")
-    report("PPO", learned)
+    args = arguments()
+    for sensor in args.sensors or STEPS:
+        steps, out = args.steps or STEPS[sensor], args.out / f"seed-{args.seed}"
+        model = learn(sensor, steps, args.seed, out / f"{sensor}.zip")
+        actor = model.policy.actor.eval()
+        full, low = PPO_NETWORKS[sensor]
+        command = f"python scripts/train_ppo.py {sensor} --steps {steps} --seed {args.seed}"
+        keep(export_float(actor, (*model.observation_space.shape, 1)), full, command, args)
+        kept = out / f"{low}-{model.num_timesteps}.pt"
+        keep(quantize(actor, sensor, kept, args), low, command, args)
 
 
 if __name__ == "__main__":
