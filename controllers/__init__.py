@@ -33,6 +33,9 @@ CIM_NETWORKS = {
     "cim-4b-ideal": None,
 }
 CIM = "neurobot.controllers.cim:CimController"
+# Learned by trial and error, by what they see: full precision, and 4 bits.
+PPO_NETWORKS = {sensor: (f"ppo-{sensor}", f"ppo-{sensor}-lsq-4b") for sensor in ("range", "camera")}
+PPO = "neurobot.controllers.ppo:Ppo"
 CONTROLLERS = {
     "random": "neurobot.controllers.random:RandomController",
     "straight": "neurobot.controllers.straight:StraightController",
@@ -44,6 +47,11 @@ CONTROLLERS = {
     **{f"cnn-{name}": f"{CNN}?network={name}" for name in NETWORKS},
     "cnn-mars": "neurobot.controllers.mars:MarsController",
     **{f"cnn-{name}": f"{CIM}?network={name}" for name in CIM_NETWORKS},
+    **{
+        name: f"{PPO}{sensor.title()}Controller?network={name}"
+        for sensor, names in PPO_NETWORKS.items()
+        for name in names
+    },
     "tdnn-insight": "neurobot.controllers.tdnn:BeamsController",
     "tdnn-insight-camera": "neurobot.controllers.tdnn:ColumnsController",
 }

@@ -3,7 +3,8 @@
 `controllers.pictures` tells what it reads and says.
 """
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar
 
 from neurobot.controllers import NETWORKS
 from neurobot.controllers.pictures import PictureScorer, find_network, load_network, make_sizes
@@ -19,9 +20,11 @@ class CnnController(PictureScorer):
     `neurobot.mac.MacArray`, the processor that runs it. Raises ValueError for what does not fit.
     """
 
+    known: ClassVar[Sequence[str]] = NETWORKS
+
     def __init__(self, network: str = "lsq-4b", **array: Any) -> None:
         sizes = make_sizes("cnn", MacArray, array)
-        self.processor = Processor(load_network(find_network(network, NETWORKS)), sizes)
+        self.processor = Processor(load_network(find_network(network, self.known)), sizes)
         super().__init__(self.processor, self.processor.network)
 
     @property

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neurobot.controllers.samples import beam_codes
 from neurobot.controllers.steering import choose, make_choices, wheels_of
 from neurobot.controllers.wheels import unit_vectors
 from neurobot.loop import Body, Observation
@@ -105,3 +106,11 @@ def picture_of(observation: Observation, rows: int, columns: int) -> Array:
             f"{rows} and {columns} needed"
         )
     return picture
+
+
+def codes_of(observation: Observation, beams: int, range_m: float) -> Array:
+    """Return how near things are along the beams of a scan, (beams,) uint8; refuse another size."""
+    scan = observation["range"]
+    if len(scan) != beams:
+        raise ValueError(f"beams={len(scan)} found, {beams} needed")
+    return beam_codes(scan, range_m)

@@ -14,8 +14,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from neurobot.controllers.samples import as_samples, beam_codes
-from neurobot.controllers.scorer import WEIGHTS, Scorer, picture_of
+from neurobot.controllers.samples import as_samples
+from neurobot.controllers.scorer import WEIGHTS, Scorer, codes_of, picture_of
 from neurobot.controllers.steering import CHOICES
 from neurobot.events import InsightEvents
 from neurobot.insight import Machine
@@ -101,10 +101,8 @@ class BeamsController(TdnnController):
 
     def look(self, observation: Observation) -> Array:
         """Return how near things are, (1, beams)."""
-        scan, beams = observation["range"], self.machine.net.input_shape[1]
-        if len(scan) != beams:
-            raise ValueError(f"beams={len(scan)} found, {beams} needed")
-        return beam_codes(scan, self.body.range_m)[None]
+        beams = self.machine.net.input_shape[1]
+        return codes_of(observation, beams, self.body.range_m)[None]
 
 
 class ColumnsController(TdnnController):

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from neurobot import evaluate
 from neurobot.cli import main
-from neurobot.controllers import CIM_NETWORKS, NETWORKS, make_controller
+from neurobot.controllers import CIM_NETWORKS, NETWORKS, PPO_NETWORKS, make_controller
 from neurobot.controllers.cnn import CnnController
 from neurobot.controllers.scorer import WEIGHTS, lay_out
 from neurobot.controllers.steering import (
@@ -133,7 +133,10 @@ def test_there_is_a_file_for_every_network_and_no_other() -> None:
     bits = {f"{method}-{n}b" for method in ("lsq", "lglsq", "uniq") for n in (8, 4, 3, 2)}
     assert set(NETWORKS) == {"fp32", "uniq-1b", *bits}
     machines = {"tdnn-range", "tdnn-camera", "mars", *CIM_NETWORKS}
-    assert {path.name for path in WEIGHTS.iterdir()} == {f"{n}.npz" for n in {*NETWORKS, *machines}}
+    learned = {name for names in PPO_NETWORKS.values() for name in names}
+    assert {path.name for path in WEIGHTS.iterdir()} == {
+        f"{name}.npz" for name in {*NETWORKS, *machines, *learned}
+    }
 
 
 @pytest.mark.parametrize("name", NETWORKS)
