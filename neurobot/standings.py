@@ -16,7 +16,10 @@ brain that counts no events); by_world_low and _high, the interval of the succes
 conditions of a world tell the same (success_low and _high take them as independent); score_iqm,
 score_mean, optimality_gap (of scores below 1), cvar_1, cvar_5 and cvar_10 (see `statistics.cvar`),
 each with _low and _high; tasks (under the clean condition), conditions and published, which hold
-`metrics.outcomes` by name.
+`metrics.outcomes` by name; barn_score and barn_score_2022, with _low and _high: the BARN
+challenge's, by its later and its first edition (see `envs.barn_score`), over its published worlds.
+The reference path of these is the shortest one for the inscribed disc, not the challenge's own;
+the optimal time is at its 2 m/s, which is also its robot's top speed here.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -25,6 +28,7 @@ import numpy as np
 
 from neurobot.cost import COST_TABLES, Tariff
 from neurobot.cost.prices import parted_j
+from neurobot.envs.barn_score import EDITIONS, LATEST, barn_score
 from neurobot.episodes import Record
 from neurobot.metrics import Row, counted, events_of, figures, mean_of_known, outcomes, total
 from neurobot.statistics import (
@@ -53,6 +57,7 @@ from neurobot.suite import CLEAN
 Parts = Callable[[str, Tariff], Mapping[str, Sequence[str]]]
 
 ALPHAS = {"cvar_1": 0.01, "cvar_5": 0.05, "cvar_10": 0.10}  # shares of worst worlds
+BARN = "barn"  # the task in the challenge's worlds
 THRESHOLDS = np.linspace(0.0, 1.0, 51)  # of performance profiles
 
 
@@ -97,6 +102,30 @@ def aggregates(records: Sequence[Record]) -> Row:
     }
 
 
+def barn_score_of(record: Record, edition: str) -> float:
+    """Score an episode as the BARN challenge does; what failed may have taken no time at all."""
+    if not record.success or record.shortest_m is None:
+        return 0.0
+    return barn_score(True, record.duration_s, record.shortest_m, edition=edition)
+
+
+def barn_scores(records: Iterable[Record]) -> Row:
+    """Average a brain's BARN scores, each world first, and then over worlds; by edition."""
+    by_world = grouped(records, lambda record: record.episode)
+    worlds = [by_world[episode] for episode in sorted(by_world)]
+    row: Row = {}
+    for edition in EDITIONS:
+        name = "barn_score" if edition == LATEST else f"barn_score_{edition}"
+        means = [np.mean([barn_score_of(record, edition) for record in each]) for each in worlds]
+        row |= spread(name, mean([np.array(means)]) if worlds else None)
+    return row
+
+
+def in_barn(record: Record) -> bool:
+    """Tell whether an episode took place in a world of the BARN challenge."""
+    return is_published(record) and cell_of(record).task == BARN
+
+
 def outcomes_by(records: Iterable[Record], by: Callable[[Record], str]) -> dict[str, Row]:
     """Return the outcomes of groups of episodes by name."""
     return {name: outcomes(group) for name, group in grouped(records, by).items()}
@@ -123,6 +152,7 @@ def standing(records: Sequence[Record], table_name: str) -> Row:
         "tasks": by_task(clean),
         "conditions": outcomes_by(main, lambda record: cell_of(record).condition),
         "published": by_task(filter(is_published, records)),
+        **barn_scores(filter(in_barn, records)),
     }
 
 

@@ -136,10 +136,26 @@ def test_published_worlds_stand_apart() -> None:
     alone = standings(records, "cells180")[0]
     beside = standings([*records, *published("ours", always)], "cells180")[0]
     assert beside["published"]["barn"]["success_rate"] == 1.0
-    assert {**beside, "published": {}} == alone
+    apart = {key: None for key in beside if key.startswith("barn_score")}
+    assert {**beside, "published": {}, **apart} == alone
     (only,) = standings(published("ours", even), "cells180")
     assert (only["episodes"], only["success_rate"]) == (10, 0.5)
     assert only["score_mean"] is not None
+
+
+def test_barn_worlds_are_scored_as_in_the_challenge() -> None:
+    driven = published("ours", even)  # 9 m at 2 m/s are 4.5 s, and each took 10 s
+    (row,) = standings(driven, "cells180")
+    assert row["barn_score"] == pytest.approx(0.5 * 4.5 / 10)
+    assert row["barn_score_2022"] == pytest.approx(0.5 / 4)  # it pays to be fast up to 18 s
+    assert row["barn_score_low"] < row["barn_score"] < row["barn_score_high"]
+    dead = replace(driven[1], outcome="fault", duration_s=0.0)
+    assert (
+        standings([*driven[:1], dead, *driven[2:]], "cells180")[0]["barn_score"]
+        == row["barn_score"]
+    )
+    again = [replace(r, cell=Cell("v1", "maps", "clean", "published")) for r in driven]
+    assert standings(again, "cells180")[0]["barn_score"] is None
 
 
 def test_a_fault_is_a_failure() -> None:
