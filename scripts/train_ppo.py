@@ -12,11 +12,12 @@ Everything is kept in --out; the same command goes on from there. What came of i
 import argparse
 from pathlib import Path
 
-from torch import nn
+from torch import Tensor, nn
 
 from neurobot import __version__
 from neurobot.controllers import PPO_NETWORKS
 from neurobot.qnet import Network, save
+from neurobot.quantize import Columns
 from neurobot.quantize.checkpoints import versions
 from neurobot.quantize.compare import compare
 from neurobot.quantize.export import export, export_float
@@ -27,7 +28,7 @@ from neurobot.reinforce.training import learn
 
 STEPS = {"range": 4_000_000, "camera": 2_000_000}
 LESSONS = 40_000  # looks at which the quantized form learns
-TUNED = {"epochs": 6, "lr": 0.02}
+EPOCHS, LR = 6, 0.02  # of that
 BITS = 4
 EVERY = 20  # of all looks, one in so many is compared
 
@@ -38,6 +39,7 @@ def arguments() -> argparse.Namespace:
     add("sensors", nargs="*", metavar="SENSOR", help="range, camera (default: both)")
     add("--steps", type=int, help=f"of training in all (default: {STEPS})")
     add("--lessons", type=int, default=LESSONS, help=f"of the 4-bit form (default: {LESSONS})")
+    add("--adc-bits", type=int, help="of the camera's form on arrays, written into --out")
     add("--out", type=Path, default=Path("runs/ppo"), help="checkpoints")
     add("--weights", type=Path, default=Path("controllers/weights"), help="the artefacts")
     add("--seed", type=int, default=0)
@@ -47,18 +49,19 @@ def arguments() -> argparse.Namespace:
     return args
 
 
-def keep(network: Network, name: str, command: str, args: argparse.Namespace) -> None:
+def keep(network: Network, path: Path, command: str) -> None:
     """Write an artefact that says how it was made."""
     made_with = {"neurobot": __version__, **versions(), "stable_baselines3": SB3_VERSION}
-    args.weights.mkdir(parents=True, exist_ok=True)
-    save(network.with_notes({"command": command, **made_with}), args.weights / f"{name}.npz")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save(network.with_notes({"command": command, **made_with}), path)
 
 
-def quantize(actor: nn.Module, sensor: str, kept: Path, args: argparse.Namespace) -> Network:
+def quantize(
+    actor: nn.Module, seen: Tensor, kept: Path, seed: int, columns: Columns | None = None
+) -> Network:
     """Train the 4-bit form of an actor, and return its integers."""
-    seen = gather(actor, sensor, args.lessons, args.seed)
-    settings = Settings(seed=args.seed, epochs=int(TUNED["epochs"]), lr=TUNED["lr"])
-    model = distill(actor, seen, BITS, settings, kept)
+    settings = Settings(seed=seed, epochs=EPOCHS, lr=LR)
+    model = distill(actor, seen, BITS, settings, columns=columns, kept=kept)
     network = export(model, (*seen.shape[2:], 1))
     print(compare(model, network, seen[::EVERY].permute(0, 2, 3, 1).numpy()), flush=True)
     return network
@@ -66,15 +69,20 @@ def quantize(actor: nn.Module, sensor: str, kept: Path, args: argparse.Namespace
 
 def main() -> None:
     args = arguments()
+    out = args.out / f"seed-{args.seed}"
     for sensor in args.sensors or STEPS:
-        steps, out = args.steps or STEPS[sensor], args.out / f"seed-{args.seed}"
-        model = learn(sensor, steps, args.seed, out / f"{sensor}.zip")
-        actor = model.policy.actor.eval()
-        full, low = PPO_NETWORKS[sensor]
+        steps = args.steps or STEPS[sensor]
         command = f"python scripts/train_ppo.py {sensor} --steps {steps} --seed {args.seed}"
-        keep(export_float(actor, (*model.observation_space.shape, 1)), full, command, args)
-        kept = out / f"{low}-{model.num_timesteps}.pt"
-        keep(quantize(actor, sensor, kept, args), low, command, args)
+        actor = learn(sensor, steps, args.seed, out / f"{sensor}.zip").policy.actor.eval()
+        seen = gather(actor, sensor, args.lessons, args.seed)
+        full, low = PPO_NETWORKS[sensor]
+        keep(export_float(actor, (*seen.shape[2:], 1)), args.weights / f"{full}.npz", command)
+        network = quantize(actor, seen, out / f"{low}-{steps}.pt", args.seed)
+        keep(network, args.weights / f"{low}.npz", command)
+        if sensor == "camera" and args.adc_bits:
+            name, columns = f"{full}-cim-4b", Columns(adc_bits=args.adc_bits)
+            network = quantize(actor, seen, out / f"{name}-{steps}.pt", args.seed, columns)
+            keep(network, out / f"{name}.npz", command)
 
 
 if __name__ == "__main__":

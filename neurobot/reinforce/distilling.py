@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from neurobot.quantize import convert, make_method
+from neurobot.quantize import Columns, convert, make_method
 from neurobot.quantize.examples import Targets, as_floats
 from neurobot.quantize.outputs import predict
 from neurobot.quantize.settings import Settings
@@ -49,14 +49,21 @@ def agrees(outputs: Tensor, targets: Targets) -> Tensor:
 
 
 def distill(
-    actor: nn.Module, seen: Tensor, bits: int, settings: Settings, kept: Path | None = None
+    actor: nn.Module,
+    seen: Tensor,
+    bits: int,
+    settings: Settings,
+    *,
+    columns: Columns | None = None,
+    kept: Path | None = None,
 ) -> nn.Module:
     """Return an actor quantized by LSQ, trained to say of `seen` (N, 1, ...) what the actor says.
 
-    kept: the file of the checkpoint, from which the same call goes on.
+    columns: of arrays of memory cells for the inner layers; kept: the file of the checkpoint, from
+    which the same call goes on.
     """
     example = as_floats(seen[:: max(1, len(seen) // CALIBRATION)])
-    model = convert(actor, make_method("lsq"), bits, example)
+    model = convert(actor, make_method("lsq"), bits, example, columns=columns)
     last = train(
         model, seen, (predict(actor, seen),), settings, loss=divergence, score=agrees, kept=kept
     )[-1]
