@@ -47,7 +47,7 @@ class Impatient(Straight):
 
     def reset(self, seed: int) -> None:
         if seed % 10 == 2 and "NEUROBOT_TEST_GO_ON" not in os.environ:
-            os.kill(os.getpid(), signal.SIGINT)
+            os.kill(os.getppid(), signal.SIGINT)
 
 
 class Mindless:
@@ -138,3 +138,15 @@ class Quitter(Late):
 class Crasher(Late):
     def stop(self) -> None:
         ctypes.string_at(0)
+
+
+class Diarist(Straight):
+    """Takes its time, and writes down which process begins which episode."""
+
+    def reset(self, seed: int) -> None:
+        with open(os.environ["NEUROBOT_TEST_DIARY"], "a") as diary:
+            diary.write(f"{os.getpid()} {seed}\n")
+
+    def act(self, observation: Any) -> list[float]:
+        time.sleep(0.01)
+        return [0.4, 0.4]
