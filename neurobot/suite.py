@@ -18,7 +18,7 @@ from typing import Any
 from neurobot.controllers import COMPARED, describe
 from neurobot.engine import Engine
 from neurobot.envs.maps import find_file
-from neurobot.episodes import ENVS, Cell, Job, Record, options_for
+from neurobot.episodes import ENVS, Cell, Job, Record, options_for, to_result
 from neurobot.evaluation import Progress, run_all
 from neurobot.limits import DEFAULT_LIMIT_S
 from neurobot.loop import Timing
@@ -242,3 +242,9 @@ def evaluate_suite(
     wanted = [job for name in everyone for job in version.jobs(name, quick)]
     where = Engine(engine, jobs, address, limit_s)
     return run_all(wanted, where, out=out, facts=facts, progress=progress)
+
+
+def fingerprint(records: Sequence[Record]) -> str:
+    """Return a checksum over what happened: where robots went, how it ended, what it took."""
+    told = [(r.trajectory_sha256, r.outcome, r.decisions, to_result(r)["events"]) for r in records]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()

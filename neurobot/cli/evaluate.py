@@ -76,9 +76,10 @@ def usable(sensor: str | None) -> list[str]:
 
 def check_fixed(args: argparse.Namespace) -> None:
     """Refuse options of what a suite fixes."""
-    given = [name for name in FIXED if getattr(args, name) not in (None, False)]
-    if given:
-        option = "--" + given[0].replace("_", "-")
+    for name in FIXED:
+        if getattr(args, name) is None or getattr(args, name) is False:
+            continue
+        option = "--" + name.replace("_", "-")
         raise ValueError(f"{option}: a suite fixes it; allowed: no such option with --suite")
 
 
