@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from functools import cache
 from operator import add
-from typing import ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 Same = TypeVar("Same", bound="Counts")
 
@@ -15,13 +15,15 @@ class Counts:
     A kind is a frozen dataclass of integers, all 0 by default, `cycles` among them. Its class
     attributes: `chip`, the name by which cost tables know its prices; `unit`, what `operations`
     are, "" where there is no such thing; `held`, the fields that say what is switched on: a sum of
-    counts keeps the most of them.
+    counts keeps the most of them; `tariff`, a `neurobot.cost.Tariff` of a chip that no cost table
+    knows: its prices are the same in all.
     """
 
     __slots__ = ()
     chip: ClassVar[str] = "unknown"
     unit: ClassVar[str] = ""
     held: ClassVar[frozenset[str]] = frozenset()
+    tariff: ClassVar[Any] = None
     cycles: int
 
     @property

@@ -106,7 +106,7 @@ def costs(records: Sequence[Record], table_name: str) -> Row:
     row |= {"chip": events.chip, **latencies(priced)}
     if events.unit in OPERATIONS:
         row[OPERATIONS[events.unit]] = events.operations / total(priced, "decisions")
-    tariff = COST_TABLES[table_name].tariffs.get(events.chip)
+    tariff = COST_TABLES[table_name].tariff_of(events)
     return row if tariff is None else {**row, **energies(priced, events, tariff)}
 
 

@@ -17,6 +17,7 @@ from neurobot.cost.prices import CostTable as CostTable
 from neurobot.cost.prices import Price as Price
 from neurobot.cost.prices import Tariff as Tariff
 from neurobot.cost.prices import weakest as weakest
+from neurobot.cost.stated import Stated as Stated
 from neurobot.cost.tables import COST_TABLES as COST_TABLES
 from neurobot.cost.tables import DEFAULT_COST_TABLE as DEFAULT_COST_TABLE
 from neurobot.cost.tables import tables_of as tables_of

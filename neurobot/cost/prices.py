@@ -40,6 +40,11 @@ class Price:
                 f"{self.high} found"
             )
 
+    @classmethod
+    def exactly(cls, value: float, evidence: str, source: str) -> "Price":
+        """Return a price without a range."""
+        return cls(value, value, value, evidence, source)
+
     def at(self, bound: Bound) -> float:
         """Return the nominal value or an end of the range."""
         return float(getattr(self, bound))
@@ -108,19 +113,24 @@ def parted_j(
 
 @dataclass(frozen=True, slots=True)
 class CostTable:
-    """Tariffs by the names of chips, with where they come from; other chips are not priced."""
+    """Tariffs by the names of chips, with where they come from."""
 
     name: str
     provenance: str
     node_nm: int  # of the silicon that it stands for
     tariffs: dict[str, Tariff]
 
+    def tariff_of(self, events: Counts) -> Tariff | None:
+        """Return the prices of a chip, else those that its counts bring along; None: not priced."""
+        tariff: Tariff | None = self.tariffs.get(events.chip, events.tariff)
+        return tariff
+
     def dynamic_j(self, events: Counts, bound: Bound = "nominal") -> float | None:
         """Energy of the events themselves, in joules; None: this chip is not priced."""
-        tariff = self.tariffs.get(events.chip)
+        tariff = self.tariff_of(events)
         return None if tariff is None else tariff.dynamic_j(events, bound)
 
     def idling_w(self, events: Counts, bound: Bound = "nominal") -> float | None:
         """Power that flows all the time, in watts; None: this chip is not priced."""
-        tariff = self.tariffs.get(events.chip)
+        tariff = self.tariff_of(events)
         return None if tariff is None else tariff.idling_w(events, bound)

@@ -117,7 +117,7 @@ class Meter:
     @property
     def is_priced(self) -> bool:
         """Whether the cost table has prices for the brain's chip, as far as that is known."""
-        return self.last is None or self.last.chip in self.prices.tariffs
+        return self.last is None or self.prices.tariff_of(self.last) is not None
 
     @property
     def mean(self) -> Reading:

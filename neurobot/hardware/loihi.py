@@ -25,7 +25,7 @@ TICKS = 10
 
 def published(joules: float, what: str) -> Price:
     """Price an event by one of Loihi's figures."""
-    return Price(joules, joules, joules, "published", what)
+    return Price.exactly(joules, "published", what)
 
 
 LOIHI = Tariff(

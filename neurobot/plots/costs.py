@@ -23,7 +23,7 @@ class Decisions:
 
     def is_priced(self, table: CostTable) -> bool:
         """Whether events are counted that a cost table has prices for."""
-        return bool(self.events) and self.events[0].chip in table.tariffs
+        return bool(self.events) and table.tariff_of(self.events[0]) is not None
 
     def dynamic_j(self, table: CostTable) -> Floats:
         """Dynamic energy of each decision, (D,), of a chip that is priced."""
