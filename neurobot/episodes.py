@@ -19,6 +19,7 @@ from neurobot.loop import Episode, Idle, Timing, Trial, attach, require_delays, 
 from neurobot.rollout import Arena
 from neurobot.trace import unpack
 from neurobot.version import __version__
+from neurobot.worlds import worlds_of
 
 ENVS = ("neurobot/Avoidance-v0", "neurobot/Navigation-v0")
 
@@ -77,7 +78,7 @@ class Record(Episode):
     cell: Cell | None
     episode: int
     seed: int
-    shortest_m: float | None  # to the goal, for the inscribed disc; None where there is no goal
+    shortest_m: float | None  # to the goal, see `shortest_of`
     progress: float  # 0..1, see `progress_of`
 
     @property
@@ -184,9 +185,22 @@ def progress_of(episode: Episode, batch: Batch, row: int) -> float:
     return episode.duration_s / limit_s * min(episode.ground_m2 / max(task.ground_cells, 1), 1.0)
 
 
+def shortest_of(job: Job, batch: Batch, row: int) -> float | None:
+    """Length of the shortest way to the goal; None: there is no goal, or no way.
+
+    In worlds of a suite for the footprint, from its table; elsewhere for the inscribed disc.
+    """
+    scene, cell = batch.scenes[row], job.cell
+    if scene is None or not batch.task.has_goal:
+        return None
+    known = worlds_of(cell.suite).get((cell.task, cell.level, job.episode)) if cell else None
+    if known and known.seed == job.seed:
+        return known.footprint_m
+    return shortest_path_m(scene, batch.robot)
+
+
 def to_record(job: Job, episode: Episode, batch: Batch, row: int) -> Record:
     """Say of an episode in a row of a batch what it was."""
-    scene = batch.scenes[row]
     return Record(
         **vars(episode),
         controller=job.controller,
@@ -195,7 +209,7 @@ def to_record(job: Job, episode: Episode, batch: Batch, row: int) -> Record:
         cell=job.cell,
         episode=job.episode,
         seed=job.seed,
-        shortest_m=shortest_path_m(scene, batch.robot) if scene and batch.task.has_goal else None,
+        shortest_m=shortest_of(job, batch, row),
         progress=progress_of(episode, batch, row),
     )
 
