@@ -1,10 +1,11 @@
 """What a decision's energy is made of: its total on a log axis, its parts as shares beside."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from neurobot.report.components import PARTS
-from neurobot.report.looks import Part, axis, chart, layout, plain
+from neurobot.report.looks import Part, axis, chart, layout, log_axis, plain
 from neurobot.report.words import quantity
 
 HUES = dict(
@@ -81,14 +82,15 @@ def costs(bills: Mapping[str, Mapping[str, Any]]) -> Part:
     """Draw the energy of a decision; bills: of each brain energy_j, its range, and parts_j."""
     count, longest = len(bills), max(map(len, bills))
     data = [totals(bills), *(shares(bills, part) for part in known_parts(bills))]
-    log = {"type": "log", "tickformat": "~s", "ticksuffix": "J", "dtick": 1}
+    ends = [row[key] for row in bills.values() for key in ("energy_low_j", "energy_high_j")]
+    across = partial(log_axis, "Energy per decision (log)", "J", ends)
     flat = {"autorange": "reversed", "showline": False, "ticks": "", "showgrid": False}
     legend: dict[str, Any] = {"orientation": "h", "yanchor": "bottom", "traceorder": "normal"}
     room = 24 + 7 * longest
     wide = layout(
         (room, 26, 40, 56),
         barmode="stack", bargap=0.3, legend={**legend, "y": 1.02, "x": 0},
-        xaxis=axis("Energy per decision (log)", domain=[0, 0.38], **log),
+        xaxis=across(dense=False, domain=[0, 0.38]),
         xaxis2=axis("Share of that energy, %", domain=[0.42, 1], range=[0, 100], anchor="y2"),
         yaxis=axis("", **flat),
         yaxis2=axis("", **flat, matches="y", showticklabels=False, anchor="x2"),
@@ -99,7 +101,7 @@ def costs(bills: Mapping[str, Mapping[str, Any]]) -> Part:
         (narrow_room, 10, 8, 150),
         barmode="stack", bargap=0.25, legend={**legend, "y": -0.02 - 40 / (70 * count + 60), "x": 0,
         "yanchor": "top", "font": {"size": 11}},
-        xaxis=axis("Energy per decision (log)", domain=[0, 1], **{**log, "nticks": 4}, **small),
+        xaxis=across(dense=False, domain=[0, 1], **small),
         xaxis2=axis("Share of that energy, %", domain=[0, 1], range=[0, 100], anchor="y2", **small),
         yaxis=axis("", domain=[0.6, 1], **flat, **small),
         yaxis2=axis("", domain=[0, 0.42], **flat, matches="y", anchor="x2", **small),

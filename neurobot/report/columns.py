@@ -4,12 +4,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from neurobot.metrics import OPERATIONS
-from neurobot.report.words import Row, between, decimal, many, percent, quantity, size
+from neurobot.report.words import NONE, Row, between, decimal, many, percent, quantity, size
 
 Value = Callable[[Row], Any]
 Words = Callable[[Row], str]
 COSTS = "Time and energy, modelled"
-MISSING = ""  # sorts last
 
 
 class Column(NamedTuple):
@@ -25,35 +24,11 @@ class Column(NamedTuple):
     title: str = ""
 
 
-def rate(group: str, name: str, key: str, first: str, title: str) -> Column:
-    """Show a rate in percent."""
-    return Column(
-        group,
-        name,
-        "%",
-        lambda row: row[key],
-        lambda row: percent(row[key]),
-        first=first,
-        title=title,
-    )
-
-
 def cost(name: str, unit: str, key: str, title: str) -> Column:
     """Show a quantity with its prefix; less is better."""
     return Column(
         COSTS, name, "", lambda row: row[key], lambda row: quantity(row[key], unit),
         first="ascending", title=f"{title} (modelled)",
-    )  # fmt: skip
-
-
-def spread(name: str, unit: str, key: str, times: float, title: str, digits: int) -> Column:
-    """Show a figure with its interval, of a row that has key, key_low and key_high."""
-    return Column(
-        "Outcome", name, unit,
-        lambda row: row[key],
-        lambda row: decimal(None if row[key] is None else times * row[key], digits),
-        lambda row: between(row[f"{key}_low"], row[f"{key}_high"], digits, times),
-        title=title,
     )  # fmt: skip
 
 
@@ -83,22 +58,62 @@ def unit_of_operations(row: Row) -> str:
 
 OUTCOME = (
     Column(
-        "Outcome", "Success", "%", lambda row: row["success_rate"],
+        "Outcome",
+        "Success",
+        "%",
+        lambda row: row["success_rate"],
         lambda row: percent(row["success_rate"]),
         lambda row: between(row["success_low"], row["success_high"]),
         title="Share of all episodes that succeeded; below: Wilson's 95 % interval",
     ),
-    spread("Score", "IQM, 0 to 1", "score_iqm", 1.0,
-           "Interquartile mean of scores; below: its 95 % bootstrap interval", 2),
-    rate("Outcome", "Colli\u00adsion", "collision_rate", "ascending", "Share that ended in a "
-    "collision"),
-    rate("Outcome", "Time\u00adout", "timeout_rate", "ascending", "Share that ended by the time "
-    "limit"),
-)  # fmt: skip
-FAULT = rate("Outcome", "Fault", "fault_rate", "ascending", "Share that a fault of the brain ended")
+    Column(
+        "Outcome",
+        "By world",
+        "%",
+        lambda row: row["by_world_low"],
+        lambda row: between(row["by_world_low"], row["by_world_high"]) or NONE,
+        title="95 % bootstrap interval of success if the conditions of a world tell the same",
+    ),
+    Column(
+        "Outcome",
+        "Score",
+        "IQM",
+        lambda row: row["score_iqm"],
+        lambda row: decimal(row["score_iqm"]),
+        lambda row: between(row["score_iqm_low"], row["score_iqm_high"], 2, 1),
+        title="Interquartile mean of scores, 0 to 1; below: its 95 % bootstrap interval",
+    ),
+    Column(
+        "Outcome",
+        "Colli\u00adsion",
+        "%",
+        lambda row: row["collision_rate"],
+        lambda row: percent(row["collision_rate"]),
+        first="ascending",
+        title="Share of episodes that ended in a collision",
+    ),
+    Column(
+        "Outcome",
+        "Time\u00adout",
+        "%",
+        lambda row: row["timeout_rate"],
+        lambda row: percent(row["timeout_rate"]),
+        first="ascending",
+        title="Share of episodes that ended by the time limit",
+    ),
+)
+FAULT = Column(
+    "Outcome",
+    "Fault",
+    "%",
+    lambda row: row["fault_rate"],
+    lambda row: percent(row["fault_rate"]),
+    first="ascending",
+    title="Share of episodes that a fault of the brain ended",
+)
 DRIVING = (
     Column(
-        "Driving", "SPL", "0 to 1", lambda row: row["spl"], lambda row: decimal(row["spl"]),
+        "Driving", "SPL", "", lambda row: row["spl"], lambda row: decimal(row["spl"]),
         title="Success weighted by path length, of tasks with a goal",
     ),
     Column(
@@ -107,22 +122,34 @@ DRIVING = (
     ),
 )  # fmt: skip
 PRICED = (
-    cost("Latency", "s", "latency_s", "Mean time of a decision"),
-    cost("Latency, p99", "s", "latency_s_p99", "99th percentile of the time of a decision"),
-    cost("Energy / decision", "J", "energy_j", "Dynamic and idle energy of a decision"),
-    cost("Energy / metre", "J", "energy_per_metre_j", "Energy of a metre driven"),
-    cost("Energy / success", "J", "energy_per_success_j",
-         "Energy of all episodes over the number of successes"),
+    Column(
+        COSTS,
+        "Latency",
+        "p99",
+        lambda row: row["latency_s"],
+        lambda row: quantity(row["latency_s"], "s"),
+        lambda row: "" if row["latency_s"] is None else quantity(row["latency_s_p99"], "s"),
+        "ascending",
+        "Mean time of a decision; below: its 99th percentile (modelled)",
+    ),
+    cost("Energy/ decision", "J", "energy_j", "Dynamic and idle energy of a decision"),
+    cost("Energy/ metre", "J", "energy_per_metre_j", "Energy of a metre driven"),
+    cost(
+        "Energy/ success",
+        "J",
+        "energy_per_success_j",
+        "Energy of all episodes over the number of successes",
+    ),
     cost("Power", "W", "power_w", "Mean power of the brain"),
-)  # fmt: skip
+)
 WORK = (
     Column(
-        "Work", "Operations", "per decision", operations, lambda row: many(operations(row)),
+        "Work", "Opera\u00adtions", "/decision", operations, lambda row: many(operations(row)),
         unit_of_operations, "ascending",
         "Synaptic operations (SOPs) or multiply-accumulates (MACs) of a decision",
     ),
     Column(
-        "Work", "Activation sparsity", "%", lambda row: row["activation_sparsity"],
+        "Work", "Spar\u00adsity", "%", lambda row: row["activation_sparsity"],
         lambda row: percent(row["activation_sparsity"], 0),
         title="Share of activations that are 0, by NeuroBench's definition",
     ),
@@ -142,8 +169,11 @@ def names(rows: Sequence[Row], key: str) -> list[str]:
 def columns(rows: Sequence[Row]) -> list[Column]:
     """Return the columns that some rows have anything to show in."""
     faults = (FAULT,) if any(row["fault_rate"] for row in rows) else ()
+    clean = " (clean)" if len(names(rows, "conditions")) > 1 else ""
     tasks, published = names(rows, "tasks"), names(rows, "published")
-    by_task = [task(name, "tasks", "Success by task, %") for name in tasks if len(tasks) > 1]
+    by_task = [
+        task(name, "tasks", f"Success by task{clean}, %") for name in tasks if len(tasks) > 1
+    ]
     by_task += [task(name, "published", "Published worlds, %") for name in published]
     offered = (*OUTCOME, *faults, *by_task, *DRIVING, *PRICED, *WORK)
     return [each for each in offered if any(each.value(row) is not None for row in rows)]

@@ -10,6 +10,7 @@ from neurobot.report.words import Row, between, counted, listed, percent, quanti
 from neurobot.suite import CLEAN
 
 Figures = Mapping[str, Any]
+ORACLE = "oracle"
 
 
 def rated(row: Row) -> str:
@@ -20,21 +21,34 @@ def rated(row: Row) -> str:
     )
 
 
+def bound(rows: Sequence[Row]) -> str:
+    """Say of the oracle, where it is there, what it shows."""
+    known = [row for row in rows if row["controller"] == ORACLE]
+    return "".join(
+        f"Apart from {ORACLE}, which drives with the full map and shows what can be had "
+        f"({percent(row['success_rate'])} %), "
+        for row in known
+    )
+
+
 def best_driver(figures: Figures) -> list[str]:
-    """Say who succeeds most often, and who cannot be told from it."""
-    rows = figures["rows"]
+    """Say who succeeds most often, and whose intervals overlap with that."""
+    rows = [row for row in figures["rows"] if row["controller"] != ORACLE]
+    if not rows:
+        return []
     best = [row for row in rows if row["success_rate"] == rows[0]["success_rate"]]
     near = [
         row["controller"]
         for row in rows[len(best) :]
         if row["success_high"] >= rows[0]["success_low"]
     ]
-    names = listed([row["controller"] for row in best])
-    said = f"{names} succeed{'s' if len(best) == 1 else ''} most often: in {rated(rows[0])}"
-    also = (
-        f"; the interval{'' if len(near) == 1 else 's'} of {listed(near)} overlap" if near else ""
-    )
-    return [f"{said}{also}{'s' if len(near) == 1 else ''}{' with that' if near else ''}."]
+    names, verb = listed([row["controller"] for row in best]), "succeed" + "s" * (len(best) == 1)
+    said = f"{bound(figures['rows'])}{names} {verb} most often: in {rated(rows[0])}."
+    if not near:
+        return [said]
+    intervals = "intervals" if len(near) > 1 else "interval"
+    verb = "overlap" + "s" * (len(near) == 1)
+    return [said, f"The {intervals} of {listed(near)} {verb} with that."]
 
 
 def frugal(points: Sequence[Point]) -> list[str]:

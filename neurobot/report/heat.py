@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from neurobot.report.looks import Part, axis, chart, layout, plain
 
+LEAST_GROUP = 3.0  # width of a group of cells
 TOLD_CELLS = 30  # with more columns than that, a figure does not fit into one
 SCALE = "Cividis"  # even in lightness, and for colour-blind readers
 HOVER = "%{customdata}<extra></extra>"
@@ -24,13 +25,22 @@ class Span(NamedTuple):
         return (self.first + self.last) / 2
 
 
-def spans(names: Sequence[tuple[str, ...]]) -> list[Span]:
-    """Join neighbours of equal names; the last part of each name is told."""
+def edges(cells: Sequence[Mapping[str, str]]) -> list[float]:
+    """Say where cells begin, and where the last one ends; few of a group are made the wider."""
+    found = [0.0]
+    for _, group in groupby(cells, key=lambda cell: (cell["task"], cell["condition"])):
+        count = len(list(group))
+        found += [found[-1] + max(1.0, LEAST_GROUP / count) * k for k in range(1, count + 1)]
+    return found
+
+
+def spans(names: Sequence[tuple[str, ...]], at: Sequence[float]) -> list[Span]:
+    """Join neighbours of equal names, of which the last part is told; at: the cells' edges."""
     found, start = [], 0
     for name, group in groupby(names):
-        count = len(list(group))
-        found.append(Span(plain(name[-1]), start - 0.5, start + count - 0.5))
-        start += count
+        end = start + len(list(group))
+        found.append(Span(plain(name[-1]), at[start], at[end]))
+        start = end
     return found
 
 
@@ -42,13 +52,13 @@ def disturbed(cells: Sequence[Mapping[str, str]]) -> bool:
 def ticks(cells: Sequence[Mapping[str, str]]) -> list[Span]:
     """Name the groups of cells: by condition, or by task where there is but one condition."""
     if disturbed(cells):
-        return spans([(cell["task"], cell["condition"]) for cell in cells])
-    return spans([(cell["task"],) for cell in cells])
+        return spans([(cell["task"], cell["condition"]) for cell in cells], edges(cells))
+    return spans([(cell["task"],) for cell in cells], edges(cells))
 
 
 def tasks(cells: Sequence[Mapping[str, str]]) -> list[Span]:
     """Name the tasks, where conditions are named too."""
-    return spans([(cell["task"],) for cell in cells]) if disturbed(cells) else []
+    return spans([(cell["task"],) for cell in cells], edges(cells)) if disturbed(cells) else []
 
 
 def name_cell(cell: Mapping[str, str]) -> str:
@@ -99,7 +109,7 @@ def surface(figures: Mapping[str, Any], upright: bool, written: bool) -> Part:
         [told(b, cell, found) for cell, found in zip(cells, figures["by_cell"][b], strict=True)]
         for b in brains
     ]
-    names, places = [plain(b) for b in brains], list(range(len(cells)))
+    names, places = [plain(b) for b in brains], edges(cells)
     if not upright:
         rates, words = (
             [list(column) for column in zip(*each, strict=True)] for each in (rates, words)
@@ -132,7 +142,7 @@ def heat(figures: Mapping[str, Any]) -> Part:
     """Draw the success of every brain in every cell."""
     brains, cells = figures["brains"], figures["cells"]
     longest = max(map(len, brains))
-    named, grouped = ticks(cells), tasks(cells)
+    named, grouped, end = ticks(cells), tasks(cells), edges(cells)[-1]
     labels = {
         "tickmode": "array",
         "tickvals": [span.middle for span in named],
@@ -152,10 +162,10 @@ def heat(figures: Mapping[str, Any]) -> Part:
     tallest = max(len(span.name) for span in named)
     turned = len(named) > 6
     foot = 16 + 6 * tallest if turned else 30
-    wide_px = 26 * len(brains) + 40 + foot
+    wide_px = max(26 * len(brains) + 40 + foot, 240)
     wide = layout(
         (20 + 7 * longest, 10, 26, foot),
-        xaxis=axis("", **labels, tickangle=-45 if turned else 0, range=[-0.5, len(cells) - 0.5]),
+        xaxis=axis("", **labels, tickangle=-45 if turned else 0, range=[0, end]),
         yaxis=axis("", autorange="reversed", **bare),
         shapes=fences(named, True, 0.6, 0) + fences(grouped, True, 1.8, 0.03),
         annotations=above,
@@ -172,12 +182,12 @@ def heat(figures: Mapping[str, Any]) -> Part:
     narrow = layout(
         (14 + 6 * tallest, 22 if grouped else 8, 74, bottom),
         xaxis=axis("", tickangle=-90, tickfont={"size": 10}, **bare),
-        yaxis=axis("", **labels, tickfont={"size": 10}, range=[len(cells) - 0.5, -0.5]),
+        yaxis=axis("", **labels, tickfont={"size": 10}, range=[end, 0]),
         shapes=fences(named, False, 0.6, 0) + fences(grouped, False, 1.8, 0),
         annotations=beside,
     )
     return chart(
         {"data": [surface(figures, True, len(cells) <= TOLD_CELLS)], "layout": wide}, wide_px,
         {"data": [surface(figures, False, False)], "layout": narrow},
-        84 + bottom + max(11, 200 // len(cells)) * len(cells),
+        84 + bottom + round(max(11, 200 / end) * end),
     )  # fmt: skip

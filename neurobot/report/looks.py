@@ -1,8 +1,11 @@
 """How charts look: colours by name, which the page's style sheet gives values to, and layouts."""
 
+import math
 from collections.abc import Sequence
 from html import escape
 from typing import Any, NamedTuple
+
+from neurobot.report.words import quantity
 
 Part = dict[str, Any]
 
@@ -14,6 +17,7 @@ HUES = {
     "mars": "purple",
     "cim": "orange",
 }
+MOST_DECADES = 3  # of an axis that tells 2 and 5 of each
 OTHER_CHIP, NO_CHIP = "sky", "soft"
 SYMBOLS = (
     *("circle", "square", "diamond", "triangle-up", "triangle-down", "cross", "x", "star"),
@@ -59,6 +63,21 @@ def plain(text: str) -> str:
 def axis(title: str, **more: Any) -> Part:
     """Describe an axis."""
     return {**AXIS, **more, "title": {**AXIS["title"], "text": title}}
+
+
+def log_axis(title: str, unit: str, values: Sequence[float], dense: bool, **more: Any) -> Part:
+    """Describe a logarithmic axis for values above 0; dense: whether 2 and 5 are told too."""
+    low, high = math.floor(math.log10(min(values))), math.ceil(math.log10(max(values)))
+    told = (1, 2, 5) if dense and high - low <= MOST_DECADES else (1,)
+    ticks = [step * 10.0**power for power in range(low - 1, high + 1) for step in told]
+    return axis(
+        title,
+        type="log",
+        tickvals=ticks,
+        ticktext=[quantity(tick, unit, 1) for tick in ticks],
+        minor={"ticks": "outside", "ticklen": 2, "dtick": "D1"},
+        **more,
+    )
 
 
 def layout(margin: Sequence[int], **more: Any) -> Part:

@@ -1,5 +1,6 @@
 """The page: what a run folder holds, laid out as one HTML file that asks nothing of any network."""
 
+import re
 from functools import partial
 from importlib.resources import files
 from typing import Any
@@ -42,6 +43,11 @@ SECTIONS = {
 def asset(name: str) -> Markup:
     """Read a style sheet or a script of the page."""
     return Markup((files("neurobot.report") / "templates" / name).read_text("utf-8"))
+
+
+def breakable(word: str) -> Markup:
+    """Escape a word, and allow a line to end after its slashes and hashes."""
+    return Markup("<wbr>").join(re.split("(?<=[/#])", word))
 
 
 def caption(head: str, words: str) -> Markup:
@@ -90,6 +96,8 @@ def write_page(study: Study, found: Figures, command: str, most: int = PANELS) -
     environment = Environment(
         loader=PackageLoader("neurobot.report"), autoescape=True, undefined=StrictUndefined
     )
+    environment.policies["json.dumps_kwargs"] = {"sort_keys": False, "allow_nan": False}
+    environment.filters["breakable"] = breakable
     told, charts = draw_charts(found, study)
     by_brain = {brain: study.of(brain) for brain in found["brains"]}
     replay = partial(replay_command, study.folder, everything=study.episodes)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from neurobot.report.looks import Look, Part, axis, chart, layout, plain
+from neurobot.report.looks import Look, Part, axis, chart, layout, log_axis, plain
 
 
 class Point(NamedTuple):
@@ -81,14 +81,20 @@ def steps(points: Sequence[Point]) -> Part:
 def pareto(points: Sequence[Point], looks: Mapping[str, Look], title: str, unit: str) -> Part:
     """Draw success over a cost; title: of the cost, unit: its SI unit."""
     traces = [steps(points), *(trace_of(point, looks[point.brain]) for point in points)]
-    across = axis(title, type="log", tickformat="~s", ticksuffix=unit, dtick=1, exponentformat="SI")
+    costs = [cost for point in points for cost in (point.cost_low or point.cost, point.cost_high)]
+    across = log_axis(title, unit, costs, dense=True)
     up = axis("Success, % of episodes", range=[-3, 103], tick0=0, dtick=20)
     wide = layout((62, 20, 16, 58), xaxis=across, yaxis=up, showlegend=False, hovermode="closest")
     below: dict[str, Any] = {"orientation": "h", "y": -0.2, "yanchor": "top", "font": {"size": 12}}
+    lower = 80 + 12 * len(points)  # two names in a row
     narrow = layout(
-        (52, 8, 10, 50 + 22 * len(points)),
-        xaxis=across, yaxis=up, legend=below, hovermode="closest", showlegend=True,
-    )  # fmt: skip
+        (52, 8, 10, lower),
+        xaxis=log_axis(title, unit, costs, dense=False),
+        yaxis=up,
+        legend=below,
+        hovermode="closest",
+        showlegend=True,
+    )
     bare = [
         {**trace, "mode": "lines" if trace["mode"] == "lines" else "markers"} for trace in traces
     ]
@@ -96,6 +102,6 @@ def pareto(points: Sequence[Point], looks: Mapping[str, Look], title: str, unit:
         {"data": traces, "layout": wide},
         470,
         {"data": bare, "layout": narrow},
-        360 + 22 * len(points),
+        320 + lower,
     )
     return {**drawn, "names": True}

@@ -57,14 +57,22 @@ def profiles(figures: Mapping[str, Any], looks: Mapping[str, Look]) -> Part:
     across = axis("Score \u03c4 (0 to 1)", range=[0, 1], dtick=0.2)
     up = axis("Share of episodes with a score above \u03c4", range=[-0.01, 1.01], tickformat=".0%")
     count = len(figures["brains"])
-    wide = layout((66, 10, 16, 54), xaxis=across, yaxis=up, hovermode="closest")
-    low_legend = {"orientation": "h", "y": -0.18, "yanchor": "top", "font": {"size": 12}}
+    wide = layout(
+        (66, 10, 16, 54), xaxis=across, yaxis=up, hovermode="closest", legend={"tracegroupgap": 0}
+    )
+    low_legend = {"orientation": "h", "y": -0.18, "yanchor": "top", "font": {"size": 12},
+        "tracegroupgap": 0}  # fmt: skip
+    below = 80 + 13 * count  # two names in a row
     narrow = layout(
-        (56, 8, 10, 60 + 24 * count), xaxis=across, yaxis=up, legend=low_legend, hovermode="closest"
+        (56, 8, 10, below),
+        xaxis=across,
+        yaxis={**up, "title": {"text": "Share above \u03c4"}},
+        legend=low_legend,
+        hovermode="closest",
     )
     return chart(
-        {"data": traces, "layout": wide}, max(440, 80 + 20 * count),
-        {"data": traces, "layout": narrow}, 380 + 24 * count,
+        {"data": traces, "layout": wide}, max(440, 90 + 23 * count),
+        {"data": traces, "layout": narrow}, 320 + below,
     )  # fmt: skip
 
 
@@ -135,7 +143,7 @@ def improvement(figures: Mapping[str, Any]) -> Part:
     narrow["font"] = {**wide["font"], "size": 11}
     return chart(
         {"data": [matrix(figures, told=count <= 20)], "layout": wide},
-        labels + 90 + 27 * count,
+        max(labels + 90 + 27 * count, 330),
         {"data": [{**matrix(figures, told=False), "colorbar": narrow_bar}], "layout": narrow},
         narrow_labels + 90 + 20 * count,
     )
