@@ -15,11 +15,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from neurobot.complexity import complexity
 from neurobot.controllers import COMPARED, describe
 from neurobot.engine import Engine
 from neurobot.envs.maps import find_file
 from neurobot.episodes import ENVS, Cell, Job, Record, options_for, to_result
-from neurobot.evaluation import Progress, run_all
+from neurobot.evaluation import Progress, check, run_all
 from neurobot.limits import DEFAULT_LIMIT_S
 from neurobot.loop import Timing
 from neurobot.version import __version__
@@ -214,6 +215,25 @@ def contestants(controllers: Sequence[str] = ()) -> list[str]:
     return list(dict.fromkeys([*BASELINES, *(controllers or COMPARED)]))
 
 
+def measure(controller: str) -> dict[str, Any] | None:
+    """Return a controller's complexity as plain values; None: it has none that can be told."""
+    try:
+        found = complexity(controller)
+    except Exception:  # what is wrong with a brain shows in its episodes
+        return None
+    return None if found is None else asdict(found)
+
+
+def facts_of(suite: Suite, quick: bool, controllers: Sequence[str]) -> dict[str, Any]:
+    """Say what is run, by whom, and with what."""
+    return {
+        "suite": {"name": suite.name, "quick": quick, "sha256": suite.sha256},
+        "provenance": provenance(),
+        "controllers": {name: describe(name) for name in controllers},
+        "complexity": {name: measure(name) for name in controllers},
+    }
+
+
 def evaluate_suite(
     controllers: str | Sequence[str] = (),
     *,
@@ -234,13 +254,10 @@ def evaluate_suite(
     version = find_suite(suite)
     named = [controllers] if isinstance(controllers, str) else list(controllers)
     everyone = contestants(named)
-    facts = {
-        "suite": {"name": version.name, "quick": quick, "sha256": version.sha256},
-        "provenance": provenance(),
-        "controllers": {name: describe(name) for name in everyone},
-    }
     wanted = [job for name in everyone for job in version.jobs(name, quick)]
     where = Engine(engine, jobs, address, limit_s)
+    check(wanted)
+    facts = facts_of(version, quick, everyone) if out is not None else None
     return run_all(wanted, where, out=out, facts=facts, progress=progress)
 
 
