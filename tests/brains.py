@@ -5,6 +5,7 @@ import os
 import signal
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 import numpy as np
@@ -141,11 +142,14 @@ class Crasher(Late):
 
 
 class Diarist(Straight):
-    """Takes its time, and writes down which process begins which episode."""
+    """Takes its time, and writes down which process begins an episode; waits until two have."""
 
     def reset(self, seed: int) -> None:
-        with open(os.environ["NEUROBOT_TEST_DIARY"], "a") as diary:
-            diary.write(f"{os.getpid()} {seed}\n")
+        diary = Path(os.environ["NEUROBOT_TEST_DIARY"])
+        with diary.open("a") as page:
+            page.write(f"{os.getpid()}\n")
+        while len(set(diary.read_text().split())) < 2:
+            time.sleep(0.01)
 
     def act(self, observation: Any) -> list[float]:
         time.sleep(0.01)

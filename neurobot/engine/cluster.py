@@ -6,6 +6,7 @@ of one's own needs to be there as well, by the same path or with `ray job submit
 
 import logging
 import os
+import socket
 import sys
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
@@ -28,6 +29,7 @@ from neurobot.version import __version__
 
 RETRIES = 10  # of a task whose process or node dies
 AHEAD = 2  # tasks for each core: one at work, one on its way
+ANSWER_S = 5.0
 
 idle: list[Worker] = []  # in a process of Ray's: for somebody else's controllers
 
@@ -61,6 +63,17 @@ def run_block(jobs: Sequence[Job], desk: Desk) -> list[Record]:
     return roll(jobs, *seated, 1) if seated else [run_job(job) for job in jobs]
 
 
+def check_address(address: str) -> None:
+    """Refuse an address where nobody answers; Ray itself would ask there for minutes."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not colon:
+        return  # a word of Ray's, such as auto
+    try:
+        socket.create_connection((host, int(port)), ANSWER_S).close()
+    except (OSError, ValueError, OverflowError) as error:
+        raise ConnectionError(f"address={address!r}: no cluster answers there: {error}") from error
+
+
 @contextmanager
 def connected(address: str | None = None) -> Iterator[None]:
     """Work with a Ray cluster (default: the one that Ray finds, or a new one on this machine).
@@ -70,6 +83,8 @@ def connected(address: str | None = None) -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
+    if address is not None:
+        check_address(address)
     ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     try:
         yield
