@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from neurobot.controllers import describe
+from neurobot.cost import Stated
 from neurobot.engine import Engine
 from neurobot.evaluation import run_all
 from neurobot.report.figures import figures
@@ -21,6 +22,17 @@ BRAINS = ("braitenberg", "random", "poppins", "vfh")
 KEPT = {"looming", "navigation"}, {"clean", "noise", "delay"}, {"easy", "hard"}
 BAD_NAME = "<script>alert('no')</script>&<b>x"
 BAD_FAULT = "raised <img src=x onerror=alert(1)> & more"
+
+
+class Frugal:
+    """States that each of its decisions takes 7 pJ."""
+
+    events = Stated(cycles=1, picojoules=7)
+
+    def reset(self, seed: int) -> None: ...
+
+    def act(self, observation: Any) -> list[float]:
+        return [0.4, 0.4]
 
 
 def small_suite(folder: Path, episodes: int = 2, time_limit_s: float = 12.0) -> Path:

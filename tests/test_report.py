@@ -20,6 +20,7 @@ from neurobot.cost import COST_TABLES
 from neurobot.demo.replay import find_recorded, read_folder
 from neurobot.evaluation import evaluate
 from neurobot.report.components import LEAKAGE, PARTS, parts_of
+from neurobot.report.findings import findings
 from neurobot.report.looks import looks
 from neurobot.report.panels import choose, replay_command
 from neurobot.report.pareto import Point, front
@@ -160,7 +161,7 @@ def test_every_chart_is_one_that_plotly_knows(reader: Reader) -> None:
 
 
 def test_brains_without_counted_costs_are_named_beside(page: str, reader: Reader) -> None:
-    aside = page.split("<aside>")[1].split("</aside>")[0]
+    aside = page.split("<aside")[1].split("</aside>")[0]
     assert all(name in aside for name in ("vfh", "random", "braitenberg"))
     assert "poppins" not in aside
 
@@ -380,3 +381,50 @@ def test_plotly_and_jinja_are_loaded_on_demand_and_their_absence_names_the_extra
         [sys.executable, "-c", code], capture_output=True, text=True, check=False
     )
     assert "pip install 'neurobot[report]'" in found.stderr
+
+
+def ranked(name: str, rate: float, low: float, high: float, **more: Any) -> dict[str, Any]:
+    return {
+        "controller": name, "episodes": 100, "success_rate": rate, "success_low": low,
+        "success_high": high, "fault_rate": 0.0, "conditions": {}, **more,
+    }  # fmt: skip
+
+
+def test_findings_follow_from_the_figures() -> None:
+    shaken = {"clean": {"success_rate": 0.9}, "noise": {"success_rate": 0.6}}
+    rows = [
+        ranked("oracle", 1.0, 0.96, 1.0),
+        ranked("bold", 0.9, 0.83, 0.94, conditions=shaken),
+        ranked("shy", 0.85, 0.77, 0.91),
+        ranked("frail", 0.2, 0.13, 0.29, fault_rate=0.03),
+    ]
+    said = findings(
+        {"rows": rows, "cells": []}, [point("shy", 2e-6, 0.85), point("bold", 3e-6, 0.9)]
+    )
+    assert said == [
+        "Apart from oracle, which drives with the full map and shows what can be had (100.0 %), "
+        "bold succeeds most often: in 90.0 % of 100 episodes (95 % interval 83\u201394 %).",
+        "The interval of shy overlaps with that.",
+        "Of the brains whose energy is counted, shy takes least: 2.00 \u00b5J per decision "
+        "(modelled), with 85.0 % of episodes succeeding.",
+        "shy and bold make the front of Figure 1: each other brain drawn there succeeds no more "
+        "often than one of them, and takes no less energy.",
+        "Of the disturbances, noise takes most: 30.0 percentage points of success in the mean over "
+        "brains, in the same worlds.",
+        "Episodes ended by a fault of the brain itself: frail (3).",
+    ]
+
+
+def test_a_brain_that_states_its_costs_has_its_prices_on_the_page(tmp_path: Path) -> None:
+    evaluate(
+        ["reported:Frugal", "straight"], scenario="empty", episodes=2, out=tmp_path,
+        time_limit_s=1.0,
+    )  # fmt: skip
+    page = make_page(tmp_path)
+    (drawn,) = [
+        trace
+        for trace in Reader(page).carried("charts")["energy"]["wide"]["data"]
+        if trace.get("meta") == "point"
+    ]
+    assert drawn["x"] == pytest.approx([7e-12])
+    assert "stated by the brain itself" in page

@@ -82,7 +82,11 @@ def costs(bills: Mapping[str, Mapping[str, Any]]) -> Part:
     """Draw the energy of a decision; bills: of each brain energy_j, its range, and parts_j."""
     count, longest = len(bills), max(map(len, bills))
     data = [totals(bills), *(shares(bills, part) for part in known_parts(bills))]
-    ends = [row[key] for row in bills.values() for key in ("energy_low_j", "energy_high_j")]
+    ends = [
+        end
+        for row in bills.values()
+        for end in (row["energy_low_j"] or row["energy_j"], row["energy_high_j"])
+    ]
     across = partial(log_axis, "Energy per decision (log)", "J", ends)
     flat = {"autorange": "reversed", "showline": False, "ticks": "", "showgrid": False}
     legend: dict[str, Any] = {"orientation": "h", "yanchor": "bottom", "traceorder": "normal"}

@@ -64,7 +64,7 @@ def figures(study: Study, cost_table: str) -> Figures:
         "by_cell": {brain: found[brain] for brain in brains},
         "profiles": ranked(standings.profiles(records), brains),
         "improvements": reordered(standings.improvements(records), brains),
-        "bills": {brain: bills[brain] for brain in brains if brain in bills},
+        "bills": {brain: bills[brain] for brain in brains if bills.get(brain, {}).get("energy_j")},
     }
 
 

@@ -64,9 +64,8 @@ def frugal(points: Sequence[Point]) -> list[str]:
     best = [point.brain for point in front(points)]
     if len(best) > 1:
         said.append(
-            f"{listed(best)} make the front of Figure 1: whoever of the others succeeds as often "
-            "takes "
-            "more energy for it."
+            f"{listed(best)} make the front of Figure 1: each other brain drawn there succeeds no "
+            "more often than one of them, and takes no less energy."
         )
     return said
 
@@ -75,16 +74,18 @@ def hardest(figures: Figures) -> list[str]:
     """Say in which cell brains fail most."""
     if len(figures["cells"]) < 2:
         return []
-    rates = []
-    for k, cell in enumerate(figures["cells"]):
-        found = [row[k] for row in figures["by_cell"].values() if row[k]]
-        if found:
-            rates.append((sum(each["success_rate"] for each in found) / len(found), k, cell))
-    rate, _, cell = min(rates, key=lambda each: each[:2])
-    return [
-        f"The hardest cell is {name_cell(cell)}: over all brains {percent(rate, 0)} % of "
-        "episodes succeed there."
-    ]
+    met = zip(figures["cells"], zip(*figures["by_cell"].values(), strict=True), strict=True)
+    rates = {name_cell(cell): pooled([row for row in found if row]) for cell, found in met}
+    name = min(rates, key=lambda cell: rates[cell][0])
+    rate, count = rates[name]
+    return [f"The hardest cell is {name}: over all brains {percent(rate, 0)} % of "
+            f"{counted(count, 'episode')} succeed there."]  # fmt: skip
+
+
+def pooled(rows: Sequence[Row]) -> tuple[float, int]:
+    """Return the success rate over episodes of several brains, and how many these are."""
+    count = sum(row["episodes"] for row in rows)
+    return sum(row["episodes"] * row["success_rate"] for row in rows) / count, count
 
 
 def change(rows: Sequence[Row], condition: str) -> float:
@@ -105,8 +106,7 @@ def conditions(figures: Figures) -> list[str]:
         return ["No disturbance lowers success in the mean over brains."]
     return [
         f"Of the disturbances, {worst} takes most: {-100 * changes[worst]:.1f} percentage points "
-        "of "
-        "success in the mean over brains, in the same worlds."
+        "of success in the mean over brains, in the same worlds."
     ]
 
 

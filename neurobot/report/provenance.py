@@ -1,17 +1,19 @@
 """Where a run's figures come from, and what they do not say."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from markupsafe import Markup
 
-from neurobot.cost import COST_TABLES, CostTable
+from neurobot.cost import COST_TABLES, CostTable, Tariff
+from neurobot.episodes import Record
 from neurobot.report import tables
 from neurobot.report.looks import Part
 from neurobot.report.study import Study
 from neurobot.report.words import Row, counted
 from neurobot.version import __version__
 
+FEW = 200  # episodes of a brain
 ASSUMED = Markup('<span class="tag assumed">assumed</span>')
 
 
@@ -67,15 +69,20 @@ def mark(words: str) -> Markup:
     return Markup("{}{}{}").format(head, ASSUMED, mark(tail))
 
 
-def prices(rows: Sequence[Row], table: CostTable) -> list[Part]:
-    """List the prices of every chip that the run used."""
-    used = dict.fromkeys(row["chip"] for row in rows if row["chip"] in table.tariffs)
+def tariffs(records: Iterable[Record], table: CostTable) -> dict[str, Tariff]:
+    """Return the prices of every chip that a run used, by its name."""
+    events = {record.events.chip: record.events for record in records if record.events}
+    found = {chip: table.tariff_of(counts) for chip, counts in events.items()}
+    return {chip: tariff for chip, tariff in found.items() if tariff is not None}
+
+
+def prices(records: Iterable[Record], table: CostTable) -> list[Part]:
+    """List the prices of every chip that a run used."""
     told = []
-    for chip in used:
-        tariff = table.tariffs[chip]
-        all_prices = [*tariff.prices.values(), tariff.idle_w, *tariff.held_w.values()]
-        guesses = sum(price.evidence == "assumed" for price in all_prices)
-        words = f"{chip}: {counted(len(all_prices), 'price')}, {guesses} of them "
+    for chip, tariff in tariffs(records, table).items():
+        listed = [*tariff.prices.values(), tariff.idle_w, *tariff.held_w.values()]
+        guesses = sum(price.evidence == "assumed" for price in listed)
+        words = f"{chip}: {counted(len(listed), 'price')}, {guesses} of them "
         told.append({
             "summary": Markup("{}{}").format(words, ASSUMED),
             "table": tables.price_table(chip, tariff, Markup(
@@ -85,35 +92,17 @@ def prices(rows: Sequence[Row], table: CostTable) -> list[Part]:
     return told
 
 
-def limits(study: Study, rows: Sequence[Row]) -> list[Any]:
-    """Say what the figures do not show."""
-    told: list[Any] = [
-        "All worlds and robots are simulated: flat ground, ideal odometry, sensors as the "
-        "condition "
-        "says. No robot was driven.",
-        Markup(
-            "Energy, latency and power are modelled: exact counts of events, priced by the cost "
-            "table; prices marked {} are guesses with a range. Sensors, motors and the rest of a "
-            "robot's electronics are left out."
-        ).format(ASSUMED),
-        "Every learned brain is one training with one seed: the intervals tell of other worlds, "
-        "not "
-        "of other trainings.",
-        "Brains that count nothing have no latency here, which flatters them.",
-        "Intervals are 95 % each, for one comparison at a time; nothing is corrected for the "
-        "number "
-        "of brains compared.",
-    ]
-    few = min(row["episodes"] for row in rows)
-    if few < 200:
+def limits(study: Study, rows: Sequence[Row]) -> list[str]:
+    """Say what the size of the run does not allow to say."""
+    told = []
+    fewest = min(row["episodes"] for row in rows)
+    if fewest < FEW:
         told.append(
-            f"There are only {few} episodes of a brain: rates that differ by less than their "
+            f"There are only {fewest} episodes of a brain: rates that differ by less than their "
             "intervals are not told apart."
         )
     if (study.facts.get("suite") or {}).get("quick"):
-        told.append(
-            "This is the quick suite, one world of each task and level: no result to quote."
-        )
+        told.append("This is the quick suite, one world of each task and level: nothing to quote.")
     return told
 
 
@@ -122,6 +111,3 @@ def table_of(name: str) -> CostTable:
     if name not in COST_TABLES:
         raise ValueError(f"cost table: unknown {name!r}; known: {', '.join(COST_TABLES)}")
     return COST_TABLES[name]
-
-
-__all__ = ["ASSUMED", "Mapping", "facts", "limits", "prices", "table_of"]
