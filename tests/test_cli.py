@@ -103,12 +103,6 @@ def test_list_names_everything() -> None:
         (["brains:Nobody"], "controller 'brains:Nobody': module brains has no Nobody"),
         (["brains:Mindless"], "controller 'brains:Mindless': no act; needed: reset(seed), act("),
         (
-            ["brains:Broken"],
-            "controller brains:Broken raised ZeroDivisionError: float division by zero",
-        ),
-        (["brains:NotANumber"], "is not finite; wheel commands lie in -1..1"),
-        (["brains:WrongShape"], "shape (3,) found, two wheel commands needed"),
-        (
             ["random?pace=2"],
             "controller 'random?pace=2': got an unexpected keyword argument 'pace'",
         ),
@@ -256,11 +250,23 @@ def test_a_start_inside_an_obstacle_is_refused(
     assert "the jackal at its start (0.0, 0.0, 0.0) touches an obstacle" in told
 
 
-def test_an_error_in_a_worker_is_one_sentence_too() -> None:
-    done = neurobot("evaluate", "brains:Broken", "--episodes", "6", "--jobs", "2")
-    assert done.returncode == 2
-    assert done.stderr.startswith("neurobot evaluate: controller brains:Broken raised ZeroDivision")
-    assert len(done.stderr.strip().splitlines()) == 1
+def test_a_brains_fault_ends_its_own_episodes_and_is_told() -> None:
+    """And the run goes on."""
+    faults = {
+        "brains:Broken": "controller brains:Broken raised ZeroDivisionError: float division by z",
+        "brains:NotANumber": "is not finite; wheel commands lie in -1..1",
+        "brains:WrongShape": "shape (3,) found, two wheel commands needed",
+    }
+    done = neurobot("evaluate", *faults, "random", "--episodes", "2", "--jobs", "2", "--json",
+                    "--scenario", "forest", "--time-limit", "2")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)["rows"]
+    assert [row["fault_rate"] for row in rows] == [1.0, 1.0, 1.0, 0.0]
+    told = done.stderr.strip().splitlines()
+    assert len(told) == len(faults)
+    for line, (name, sentence) in zip(told, faults.items(), strict=True):
+        assert line.startswith(f"{name}: its own fault ended 2 episodes, the first: ")
+        assert sentence in line
 
 
 @pytest.mark.parametrize("jobs", ["1", "2"])
