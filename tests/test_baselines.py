@@ -22,7 +22,8 @@ from neurobot.loop import Body, ControllerError, Observation, Trial, attach, run
 
 JACKAL = ROBOTS["jackal"]
 SIDE_M = 12.0
-SQUARE = Scene((0.0, 0.0, SIDE_M, SIDE_M), goal=(6.05, 6.05), walls=box(0.0, 0.0, SIDE_M, SIDE_M))
+MIDDLE = (6.05, 6.05)
+SQUARE = Scene((0.0, 0.0, SIDE_M, SIDE_M), goal=MIDDLE, walls=box(0.0, 0.0, SIDE_M, SIDE_M))
 
 
 def oracle_in(env: Any) -> OracleController:
@@ -93,7 +94,7 @@ def test_an_error_in_a_survey_names_the_controller() -> None:
 
 
 def test_the_field_of_an_empty_square_is_the_distance_to_the_goal() -> None:
-    field = goal_field(SQUARE, JACKAL)
+    field = goal_field(SQUARE, JACKAL, MIDDLE)
     rng = np.random.default_rng(0)
     for x, y in rng.uniform(1.0, SIDE_M - 1.0, (200, 2)):
         away = math.hypot(x - SQUARE.goal[0], y - SQUARE.goal[1])
@@ -104,7 +105,7 @@ def test_the_field_of_an_empty_square_is_the_distance_to_the_goal() -> None:
 def test_the_field_leads_around_a_wall_and_is_astray_inside_of_it() -> None:
     wall = np.array([[2.0, 4.0, 10.0, 4.0]])
     walled = replace(SQUARE, walls=np.concatenate([SQUARE.walls, wall]))
-    field, free = goal_field(walled, JACKAL), goal_field(SQUARE, JACKAL)
+    field, free = goal_field(walled, JACKAL, MIDDLE), goal_field(SQUARE, JACKAL, MIDDLE)
     end_m = 2 * math.hypot(4.0, 2.0)  # over the wall's end
     assert left_at(field, 6.0, 2.0) > end_m
     assert left_at(field, 6.0, 2.0) < end_m + 2.5
@@ -115,21 +116,29 @@ def test_the_field_leads_around_a_wall_and_is_astray_inside_of_it() -> None:
     assert math.pi / 2 < heading < math.pi
 
 
-def test_ways_keep_away_from_narrow_places_where_that_is_no_long_detour() -> None:
-    """A gate of 0.5 m straight ahead, and one of 2 m beside it: the way leads through that one."""
-    gate = np.array([[0.0, 4.0, 5.8, 4.0], [6.3, 4.0, 7.0, 4.0], [9.0, 4.0, 12.0, 4.0]])
-    gated = replace(SQUARE, walls=np.concatenate([SQUARE.walls, gate]))
-    field = goal_field(gated, JACKAL)
-    tight = goal_field(replace(gated, walls=np.vstack([gated.walls, [[7.0, 4, 9.0, 4]]])), JACKAL)
-    assert left_at(field, 6.05, 2.0) < left_at(tight, 6.05, 2.0) < math.inf
-    assert left_at(field, 6.05, 2.0) > math.hypot(1.0, 2.0) * 2 - 0.2
+def gated(*walls: tuple[float, float, float, float]) -> Scene:
+    """A fence across the square at y = 4 with gates of 0.5 m and, on the right, of 2 m."""
+    fence = [[0.0, 4.0, 5.8, 4.0], [6.3, 4.0, 7.0, 4.0], [9.0, 4.0, 12.0, 4.0], *walls]
+    return replace(SQUARE, walls=np.vstack([SQUARE.walls, fence]))
+
+
+def test_ways_keep_away_from_narrow_gates_if_there_is_another() -> None:
+    below, gate, shut = (6.05, 2.0), (6.05, 4.0), (7.0, 4.0, 9.0, 4.0)
+    around = goal_field(gated(), JACKAL, below)
+    assert left_at(around, *below) > 2 * math.hypot(1.0, 2.0) - 0.1
+    assert left_at(around, *gate) > left_at(around, 6.05, 4.5) + 2.0  # it leads nowhere
+    through = goal_field(gated(shut), JACKAL, below)
+    assert left_at(through, *gate) < left_at(through, 6.05, 4.5) + 1.3
+    # From beyond the fence no gate needs to be passed, and none is.
+    beyond = goal_field(gated(shut), JACKAL, (6.05, 9.0))
+    assert left_at(beyond, *gate) > left_at(beyond, 6.05, 4.5) + 2.0
 
 
 def test_where_no_way_leads_the_field_still_points_to_where_one_does() -> None:
     cage = replace(SQUARE, walls=np.concatenate([SQUARE.walls, box(1.0, 1.0, 4.0, 4.0)]))
-    field = goal_field(cage, JACKAL)
+    field = goal_field(cage, JACKAL, (2.0, 2.5))
     assert np.isfinite(field.left_m).all()
-    assert left_at(field, 2.0, 2.5) > left_at(field, 3.0, 2.5) + 0.4 * ASTRAY
+    assert left_at(field, 2.0, 2.5) > left_at(field, 3.0, 2.5) + 0.3 * ASTRAY
 
 
 def test_between_the_middles_of_cells_the_field_is_linear_and_beyond_them_constant() -> None:
@@ -150,6 +159,7 @@ def test_between_the_middles_of_cells_the_field_is_linear_and_beyond_them_consta
     [
         ("Navigation", "forest", {}),
         ("Navigation", "rooms", {"sensor": "camera"}),
+        ("Navigation", "barn", {}),
         ("Avoidance", "crossing", {}),
         ("Navigation", "forest", {"robot": "fly"}),
     ],
@@ -162,7 +172,7 @@ def test_the_oracle_succeeds(env: str, scenario: str, options: dict[str, Any]) -
         assert episode.outcome == "success", (scenario, seed)
         assert episode.events is None
         speed_mps = episode.path_m / episode.duration_s
-        assert speed_mps > 0.75 * world.unwrapped.batch.robot.max_speed_mps, (scenario, seed)
+        assert speed_mps > 0.6 * world.unwrapped.batch.robot.max_speed_mps, (scenario, seed)
 
 
 def test_the_oracle_changes_nothing_and_decides_the_same_again() -> None:

@@ -1,6 +1,7 @@
 """How far the goal is from everywhere: the way to it, longer where the robot hardly fits."""
 
 import math
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -9,13 +10,16 @@ from scipy.ndimage import distance_transform_edt
 from neurobot.angles import sincos
 from neurobot.compiled import kernel
 from neurobot.controllers.wheels import chord
-from neurobot.envs.planner import PATH_CELL_M, RIM, free_grid, split, step_table
+from neurobot.envs.fitting import HEADINGS
+from neurobot.envs.lattice import make_lattice, spread_poses
+from neurobot.envs.planner import PATH_CELL_M, RIM, Grid, free_grid
 from neurobot.envs.scene import Scene
-from neurobot.envs.world import Array, Floats, Robot
+from neurobot.envs.world import Floats, Robot
 
 # Beside the circumscribed disc (m), and by how much a metre of way through less room is longer.
-ROOMS = ((0.0, 3.0), (0.1, 1.0), (0.25, 0.5))
-LONGEST = 1.0 + sum(more for _, more in ROOMS)
+ROOMS = ((0.1, 1.0), (0.25, 0.5))
+MARGINS_M = (0.1, 0.05, 0.02, 0.0)  # of the footprint, the widest that leaves a way
+CELL_SHARE = 1.5  # side of a cell, in radii of the inscribed disc: half-way poses overlap
 ASTRAY = 10.0  # metres of way for a metre into what is blocked
 
 
@@ -31,62 +35,42 @@ class Field(NamedTuple):
 NOWHERE = Field(np.zeros((0, 0)), 0.0, 0.0, 1.0)
 
 
-@kernel
-def flood(longer: Floats, start: int, offsets: Array, lengths_m: Floats) -> Floats:
-    """Length of the shortest way from every cell to one of them; inf where there is none.
-
-    longer: flat grid with a rim of blocked cells: by how much a way through each cell is longer, 1
-    or more, and inf where it is blocked. For the moves see `planner.step_table`.
-    """
-    length = np.full(longer.shape[0], np.inf)
-    border, wave = np.empty(longer.shape, np.int64), np.empty(longer.shape, np.int64)
-    border[0], length[start], count = start, 0.0, 1
-    while count > 0:
-        reach = length[border[:count]].min() + lengths_m.min()
-        staying = split(border, count, length, reach, wave)
-        settled, count = wave[: count - staying], staying
-        for cell in settled:
-            for move in range(len(offsets)):
-                aim = cell + offsets[move, 0]
-                first, second = cell + offsets[move, 1], cell + offsets[move, 2]
-                by = max(0.5 * (longer[cell] + longer[aim]), max(longer[first], longer[second]))
-                there = length[cell] + lengths_m[move] * by
-                if there < length[aim]:
-                    if length[aim] == np.inf:
-                        border[count] = aim
-                        count += 1
-                    length[aim] = there
-    return length
-
-
 def tightness(scene: Scene, robot: Robot, cell_m: float) -> Floats:
-    """By how much a way through each cell is longer for want of room, (rows, columns), 1..inf."""
-    longer = np.where(free_grid(scene, robot.inscribed_m, cell_m).blocked, np.inf, 1.0)
-    for beside_m, more in ROOMS:
-        longer += more * free_grid(scene, robot.circumscribed_m + beside_m, cell_m).blocked
-    return longer
+    """By how much ways through each cell are longer for want of room: (rows, columns), from 1."""
+    spaces = [free_grid(scene, robot.circumscribed_m + beside_m, cell_m) for beside_m, _ in ROOMS]
+    more = [price * space.blocked for (_, price), space in zip(ROOMS, spaces, strict=True)]
+    return np.asarray(1.0 + np.sum(more, axis=0))
 
 
-def goal_field(scene: Scene, robot: Robot) -> Field:
-    """Measure the way to the goal of a scene among all that stands still.
+def ways_to_goal(scene: Scene, robot: Robot, longer: Floats, cell_m: float) -> Floats:
+    """Metres of way to the goal from each cell, (rows, columns), inf where there is none."""
+    lattice = make_lattice(replace(scene, start=(*scene.goal, 0.0)), robot, cell_m, longer)
+    goal = lattice.number(*lattice.grid.cell(*scene.goal))
+    lattice.roads.roomy[goal] = True  # to arrive at any heading is to arrive
+    cells = len(lattice.roads.roomy)
+    nowhere, nothing = np.zeros(cells, np.bool_), np.zeros(cells)
+    _, length, _ = spread_poses(lattice.roads, goal, nowhere, nothing)
+    least = length.reshape(HEADINGS, -1, lattice.columns).min(axis=0)
+    return np.asarray(least[RIM:-RIM, RIM:-RIM])
 
-    Ways keep to where the inscribed disc fits, and to where there is room around the circumscribed
-    one if that is not much longer. Cells without a way lie astray of the nearest one that has one.
+
+def goal_field(scene: Scene, robot: Robot, here: tuple[float, float]) -> Field:
+    """Measure the way to the goal of a scene among all that stands still, for a robot that is here.
+
+    Ways keep as far from everything as any way from here can; those through little room count as
+    longer. Cells without a way lie astray of the nearest one that has one.
     """
-    cell_m = min(PATH_CELL_M, robot.inscribed_m / 1.5)
+    cell_m = min(PATH_CELL_M, CELL_SHARE * robot.inscribed_m)
     longer = tightness(scene, robot, cell_m)
-    empty = Field(np.zeros(longer.shape), *scene.bounds[:2], cell_m)
-    goal_x, goal_y = scene.goal
-    row = min(max(int((goal_y - empty.y0) / cell_m), 0), longer.shape[0] - 1)
-    column = min(max(int((goal_x - empty.x0) / cell_m), 0), longer.shape[1] - 1)
-    longer[row, column] = min(longer[row, column], LONGEST)
-    around = np.pad(longer, RIM, constant_values=np.inf)
-    offsets, lengths = step_table(around.shape[1])
-    start = (row + RIM) * around.shape[1] + column + RIM
-    left = flood(around.ravel(), start, offsets, cell_m * lengths).reshape(around.shape)
-    left = left[RIM:-RIM, RIM:-RIM]
+    cell = Grid(longer > 1.0, scene.bounds[:2], cell_m).cell(*here)
+    for margin_m in MARGINS_M:
+        wide = robot._replace(rounding_m=robot.rounding_m + margin_m)
+        left = ways_to_goal(scene, wide, longer, cell_m)
+        if np.isfinite(left[cell]):
+            break
     astray, nearest = distance_transform_edt(np.isinf(left), return_indices=True)
-    return empty._replace(left_m=left[tuple(nearest)] + ASTRAY * cell_m * astray)
+    left = left[tuple(nearest)] + ASTRAY * cell_m * astray
+    return Field(left, *scene.bounds[:2], cell_m)
 
 
 @kernel

@@ -22,7 +22,7 @@ from neurobot.controllers.steering import (
 )
 from neurobot.envs.batch import Batch
 from neurobot.envs.scene import Scene
-from neurobot.envs.world import Array, Floats, Robot
+from neurobot.envs.world import Array, Clock, Floats, Robot, advance
 from neurobot.imitate.field import NOWHERE, Field, downhill, goal_field, left_at
 from neurobot.imitate.planner import (
     FIRST_STEPS,
@@ -32,12 +32,16 @@ from neurobot.imitate.planner import (
     STRAIGHT_PRICE,
     Plan,
     crash_price,
-    near_price,
     push,
 )
 from neurobot.loop import Observation
 
 STEPS = FIRST_STEPS + NEXT_STEPS
+# Gaps below so many metres cost so many metres of way a second at a touch, and with the square of
+# nearness. Where a goal lies behind a narrow gate, that must not be more than a second may win.
+NEAR = (0.35, 6.0)
+NEAR_TO_GOAL = (0.2, 2.0)
+TOUCH_M = 0.02  # or half of the gap here: nearer is touching, since rehearsals are coarse
 FOLLOW = 10.0  # stands for the angle of a way on that follows the way to the goal
 WAYS = ((0.0, 1.0), (40.0, 0.6), (-40.0, 0.6), (0.0, 0.3))  # degrees, share of full speed
 WAYS_TO_GOAL = ((FOLLOW, 1.0), (FOLLOW, 0.5), (FOLLOW, 0.2), (0.0, 0.3))
@@ -49,7 +53,11 @@ class Course(NamedTuple):
     segments: Floats  # (S, 4) as in `world.State`
     robot: Robot
     field: Field
+    clock: Clock
     step_s: float
+    near_m: float
+    near_mps: float
+    touch_m: float
 
 
 def rated_choices() -> NDArray[np.int64]:
@@ -64,11 +72,28 @@ def make_plan(has_goal: bool) -> Plan:
 
 
 @kernel
+def near_price(gap_m: float, course: Course) -> float:
+    """Metres of way that so small a gap costs for one step."""
+    near = max(course.near_m - gap_m, 0.0) / course.near_m
+    return course.near_mps * course.step_s * near * near
+
+
+@kernel
 def arrived(me: Any, field: Field) -> bool:
     """Whether there is a goal, and the robot is there."""
     dx, dy = me.goal_x - me.x, me.goal_y - me.y
     near = dx * dx + dy * dy <= me.goal_tolerance * me.goal_tolerance
     return bool(near) and field.left_m.shape[0] > 0
+
+
+@kernel
+def begin(me: Any, discs: Floats, course: Course, speed: float, spin: float) -> None:
+    """Take the control step that a choice stands for, exactly as the world will."""
+    robot = course.robot
+    left, right = wheels_of(
+        speed, spin, robot.track_m, robot.max_speed_mps, robot.max_yaw_rate_radps
+    )
+    advance(me, discs, course.segments, robot, course.clock, left, right, 0, True)
 
 
 @part
@@ -77,17 +102,21 @@ def rehearse_way(
 ) -> float:
     """Drive as in `planner.rehearse`, or to where the field falls if aim is FOLLOW.
 
-    first: it is the choice, not a way on. Arriving ends the drive and leaves `me.time_limit` at 0;
-    it is worth the metres for which there would be time.
+    first: it is the choice, not a way on, and begins with `begin`. Arriving ends the drive and
+    leaves `me.time_limit` at 0; it is worth the metres for which there would be time.
     """
     price, begun, steps = 0.0, 0 if first else FIRST_STEPS, FIRST_STEPS if first else NEXT_STEPS
     field, step_s = course.field, course.step_s
     for step in range(begun, begun + steps):
-        towards = downhill(field, me.x, me.y, me.heading) if aim == FOLLOW else aim
-        push(me, discs, course.segments, course.robot, towards, speed, spin, step_s)
-        if me.gap <= 0.0:
+        if step == 0:
+            begin(me, discs, course, speed, spin)
+        else:
+            towards = downhill(field, me.x, me.y, me.heading) if aim == FOLLOW else aim
+            push(me, discs, course.segments, course.robot, towards, speed, spin, step_s)
+        if me.gap <= (0.0 if step == 0 else course.touch_m):
+            me.gap = 0.0
             return price + crash_price(step / STEPS)
-        price += near_price(me.gap, step_s)
+        price += near_price(me.gap, course)
         if arrived(me, field):
             me.time_limit = 0
             return price - course.robot.max_speed_mps * step_s * (STEPS - step)
@@ -166,7 +195,6 @@ class OracleController:
         self.batch, self.scene, self.field = batch, None, NOWHERE
         self.plan = make_plan(batch.task.has_goal)
         robot = batch.robot
-        self.robot = robot
         # No step is longer than the robot is wide: it would jump over a post.
         self.step_s = min(STEP_S, 2 * robot.inscribed_m / robot.max_speed_mps)
         travel_m = robot.max_speed_mps * self.step_s * STEPS
@@ -181,21 +209,26 @@ class OracleController:
         batch = self.batch
         if batch is None:
             raise ValueError("oracle: it needs the environment; let loop.attach show it")
-        scene = batch.scenes[0]
+        scene, me = batch.scenes[0], batch.state.rows[0]
         if scene is not self.scene and scene is not None and batch.task.has_goal:
-            self.field = goal_field(scene, batch.robot)
+            self.field = goal_field(scene, batch.robot, (float(me["x"]), float(me["y"])))
         self.scene = scene
         return batch
 
     def act(self, observation: Observation) -> NDArray[np.float32]:
         """Rate the choices and take the best."""
-        state, robot = self.look().state, self.robot
+        batch = self.look()
+        state, robot = batch.state, batch.robot
         rows = np.repeat(state.rows[:1], 3)
         me = rows[0]
         discs = discs_within(me, state.discs[0, : me["discs"]], self.reach_m)
         segments = segments_within(me, state.segments[0, : me["segments"]], self.reach_m)
         me["discs"], me["segments"] = len(discs), len(segments)
-        course = Course(segments, robot, self.field, self.step_s)
+        touch_m = min(TOUCH_M, 0.5 * float(me["gap"]))
+        near_m, near_mps = NEAR_TO_GOAL if batch.task.has_goal else NEAR
+        course = Course(
+            segments, robot, self.field, batch.clock, self.step_s, near_m, near_mps, touch_m
+        )
         worth = np.empty(len(self.rated))
         rate_on_course(rows, discs, np.empty((2, *discs.shape)), course, self.plan, worth)
         self.scores[self.rated] = worth
