@@ -88,7 +88,8 @@ def test_list_names_everything() -> None:
         assert word in done.stdout, word
     rows = json.loads(neurobot("list", "--json").stdout)["rows"]
     kinds = {row["kind"] for row in rows}
-    assert kinds == {"controller", "program", "scenario", "robot", "cost table", "chip"}
+    known = {"controller", "program", "scenario", "suite", "robot", "cost table", "chip"}
+    assert kinds == known
 
 
 @pytest.mark.parametrize(

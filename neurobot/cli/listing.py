@@ -16,6 +16,7 @@ from neurobot.envs.world import ROBOTS
 from neurobot.events import Events, MacEvents
 from neurobot.mac import MacArray
 from neurobot.poppins import Chip
+from neurobot.suite import SUITES
 
 CHIPS: dict[str, Any] = {Events.chip: Chip, MacEvents.chip: MacArray}
 WHAT = {Events.chip: "two populations of neurons", MacEvents.chip: "multiply-accumulate units"}
@@ -41,6 +42,7 @@ def run(args: argparse.Namespace) -> None:
                 ("controller", CONTROLLERS),
                 ("program", programs),
                 ("scenario", summaries(SCENARIOS)),
+                ("suite", suites()),
                 ("robot", {name: robot._asdict() for name, robot in ROBOTS.items()}),
                 ("cost table", tables()),
                 ("chip", chips),
@@ -54,6 +56,7 @@ def run(args: argparse.Namespace) -> None:
         "Controllers": CONTROLLERS,
         "Programs of the spiking controller": programs,
         "Scenarios": summaries(SCENARIOS),
+        "Suites": suites(),
         "Robots": {
             name: f"{robot.max_speed_mps} m/s, footprint within {robot.circumscribed_m:.2f} m"
             for name, robot in ROBOTS.items()
@@ -82,6 +85,17 @@ def tables() -> dict[str, str]:
     return {
         name: f"{table.provenance}; prices {' and '.join(table.tariffs)}"
         for name, table in COST_TABLES.items()
+    }
+
+
+def suites() -> dict[str, str]:
+    """Return what each suite consists of."""
+    return {
+        name: f"{', '.join(task.name for task in suite.tasks)}, each "
+        f"{', '.join(condition.name for condition in suite.conditions)}, and "
+        f"{', '.join(suite.levels)}; published worlds: "
+        f"{', '.join(task.name for task in suite.published)}"
+        for name, suite in SUITES.items()
     }
 
 
