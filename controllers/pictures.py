@@ -13,7 +13,8 @@ from typing import Any, ClassVar, Protocol, TypeVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from neurobot.controllers.scorer import WEIGHTS, Scorer, picture_of
+from neurobot.controllers import WEIGHTS
+from neurobot.controllers.scorer import Scorer, picture_of
 from neurobot.controllers.steering import CHOICES
 from neurobot.events import Counts
 from neurobot.loop import Observation

@@ -7,7 +7,6 @@ first of equals.
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +20,6 @@ from neurobot.qnet import INPUT
 
 Array = NDArray[Any]
 
-WEIGHTS = Path(__file__).parent / "weights"  # where trained networks of ours lie
 TO_GOAL = 6.0  # added to the logit of a choice towards the goal, taken from one away from it
 
 

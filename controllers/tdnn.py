@@ -14,8 +14,9 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from neurobot.controllers import WEIGHTS
 from neurobot.controllers.samples import as_samples
-from neurobot.controllers.scorer import WEIGHTS, Scorer, codes_of, picture_of
+from neurobot.controllers.scorer import Scorer, codes_of, picture_of
 from neurobot.controllers.steering import CHOICES
 from neurobot.events import InsightEvents
 from neurobot.insight import Machine

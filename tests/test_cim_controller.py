@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from neurobot import evaluate
 from neurobot.cli import main
 from neurobot.column_cim import Machine, Silicon, Variation, with_adc
-from neurobot.controllers import CIM_NETWORKS, COMPARED, make_controller
+from neurobot.controllers import CIM_NETWORKS, COMPARED, WEIGHTS, make_controller
 from neurobot.controllers.cim import CLOCK_HZ
-from neurobot.controllers.scorer import WEIGHTS
 from neurobot.controllers.steering import CHOICES, make_choices
 from neurobot.cost import tables_of
 from neurobot.events import CimEvents

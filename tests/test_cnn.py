@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from neurobot import evaluate
 from neurobot.cli import main
-from neurobot.controllers import CIM_NETWORKS, NETWORKS, PPO_NETWORKS, make_controller
+from neurobot.controllers import CIM_NETWORKS, NETWORKS, PPO_NETWORKS, WEIGHTS, make_controller
 from neurobot.controllers.cnn import CnnController
-from neurobot.controllers.scorer import WEIGHTS, lay_out
+from neurobot.controllers.scorer import lay_out
 from neurobot.controllers.steering import (
     CHOICES,
     SPIN_LEFT,

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from qnets import codes, networks
 
 from neurobot.cli import main
-from neurobot.controllers.scorer import WEIGHTS
+from neurobot.controllers import WEIGHTS
 from neurobot.cost import COST_TABLES
 from neurobot.events import MarsEvents
 from neurobot.mars import Machine, Silicon, decode, sheet

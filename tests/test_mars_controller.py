@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 
 from neurobot import evaluate
 from neurobot.cli import main
-from neurobot.controllers import COMPARED, make_controller
+from neurobot.controllers import COMPARED, WEIGHTS, make_controller
 from neurobot.controllers.mars import CLOCK_HZ, MarsController
-from neurobot.controllers.scorer import WEIGHTS
 from neurobot.controllers.steering import CHOICES, SPIN_LEFT, SPIN_RIGHT, make_choices, wheels_of
 from neurobot.cost import tables_of
 from neurobot.demo.thoughts import read_layers

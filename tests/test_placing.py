@@ -15,7 +15,7 @@ from neurobot.column_cim.calibration import tally_sums
 from neurobot.column_cim.converters import Reach, from_reach, kappa, reach
 from neurobot.column_cim.layers import on_arrays
 from neurobot.column_cim.placing import EDGES, calibrate, onto_arrays, with_adc
-from neurobot.controllers.scorer import WEIGHTS
+from neurobot.controllers import WEIGHTS
 from neurobot.qnet import ENCODINGS, Conv, Network, Requant, Runner, Scores, load
 from neurobot.qnet.column_reference import column_sums
 from neurobot.qnet.columns import code_range

@@ -16,9 +16,8 @@ from numpy.typing import NDArray
 
 from neurobot import evaluate
 from neurobot.cli import main
-from neurobot.controllers import COMPARED, make_controller
+from neurobot.controllers import COMPARED, WEIGHTS, make_controller
 from neurobot.controllers.samples import as_samples, beam_codes
-from neurobot.controllers.scorer import WEIGHTS
 from neurobot.controllers.steering import CHOICES, SPIN_LEFT, SPIN_RIGHT, make_choices, wheels_of
 from neurobot.controllers.tdnn import BeamsController, ColumnsController, TdnnController
 from neurobot.cost import tables_of
