@@ -17,6 +17,7 @@ if CHROMIUM is None:
 
 WIDE, PHONE, SMALL_PHONE = (1280, 900), (390, 800), (320, 640)
 MOST_EXAMPLES = 6
+LOCAL = "data:", "blob:"  # what the page holds itself
 
 
 class Watched:
@@ -95,7 +96,7 @@ def heading(page: Any, name: str) -> Any:
 
 def test_it_asks_for_nothing_and_complains_of_nothing(watched: Watched, url: str) -> None:
     assert watched.page.locator(".chart svg.main-svg").count() >= 6
-    assert [each for each in watched.requests if not each.startswith("data:")] == [url]
+    assert [each for each in watched.requests if not each.startswith(LOCAL)] == [url]
     assert watched.complaints == []
 
 
@@ -141,6 +142,19 @@ def test_pointing_at_a_brain_tells_its_figures(watched: Watched) -> None:
     words = told.text_content()
     for part in ("poppins", "success", "per decision, modelled", "PoppinsController", "IQM"):
         assert part in words
+
+
+def test_a_chart_offers_its_picture_and_nothing_that_leaves_the_machine(watched: Watched) -> None:
+    page = watched.page
+    page.locator("#bills").hover()
+    titles = page.locator("#bills .modebar-btn").evaluate_all(
+        "all => all.map(b => b.dataset.title)"
+    )
+    assert titles == ["Download plot as a PNG", "Zoom", "Pan", "Reset axes"]
+    with page.expect_download() as saving:
+        page.locator("#bills .modebar-btn").first.click()
+    assert Path(saving.value.path()).read_bytes().startswith(b"\x89PNG")
+    test_it_asks_for_nothing_and_complains_of_nothing(watched, page.url)
 
 
 def test_the_names_of_points_stand_within_their_chart(watched: Watched) -> None:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from neurobot.report.looks import Part, axis, chart, layout, plain
 
-LEAST_GROUP = 3.0  # width of a group of cells
+LEAST_GROUP = 4.0  # width of a group of cells
 TOLD_CELLS = 30  # with more columns than that, a figure does not fit into one
 SCALE = "Cividis"  # even in lightness, and for colour-blind readers
 HOVER = "%{customdata}<extra></extra>"

@@ -84,8 +84,8 @@ def layout(margin: Sequence[int], **more: Any) -> Part:
     """Describe a chart; margin: left, right, top and bottom, in pixels."""
     left, right, top, bottom = margin
     return {
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
+        "paper_bgcolor": "@paper",
+        "plot_bgcolor": "@paper",
         "font": {"color": "@ink", "size": 13, "family": "system-ui, sans-serif"},
         "hoverlabel": {
             "bgcolor": "@panel",
@@ -94,6 +94,7 @@ def layout(margin: Sequence[int], **more: Any) -> Part:
             "align": "left",
         },
         "margin": {"l": left, "r": right, "t": top, "b": bottom},
+        "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": "@stone", "activecolor": "@ink"},
         "dragmode": False,
         **more,
     }

@@ -82,8 +82,9 @@ def draw_tables(found: Figures, study: Study) -> dict[str, Part]:
     return {
         "main": tables.main_table(
             rows, columns(rows),
-            caption("Table 1", "Brains over all cells. Small figures: 95 % intervals, Wilson's for "
-                    f"rates, bootstrap over worlds for scores. Cost table: {found['cost_table']}."),
+            caption("Table 1", "Brains over all generated worlds. Small figures: 95 % intervals, "
+                    "Wilson's for rates, bootstrap over worlds for scores. Cost table: "
+                    f"{found['cost_table']}."),
         ),
         "improvement": tables.matrix_table(
             found["improvements"], caption("Table 2", MATRIX)),

@@ -5,7 +5,8 @@ const charts = JSON.parse(document.getElementById("charts").textContent);
 const config = {
   displaylogo: false,
   responsive: false,
-  modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d", "zoomIn2d", "zoomOut2d"],
+  modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]],
+  toImageButtonOptions: { scale: 2 },
 };
 
 // Colours have their home in the style sheet: "@blue" is its --blue, "@blue/0.2" the same, see-through.
