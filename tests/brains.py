@@ -154,3 +154,13 @@ class Diarist(Straight):
     def act(self, observation: Any) -> list[float]:
         time.sleep(0.01)
         return [0.4, 0.4]
+
+
+class Unlucky(Late):
+    """Dies once: whoever runs the episode again finds it well."""
+
+    def stop(self) -> None:
+        mark = Path(os.environ["NEUROBOT_TEST_DIARY"])
+        if not mark.exists():
+            mark.touch()
+            os._exit(4)
