@@ -1,4 +1,4 @@
-"""The function of brain_c.c as a brain, by cffi and the system's compiler: neurobot[brains]."""
+"""The C of brain_c.c as a brain, by cffi and the system's compiler: the extra neurobot[brains]."""
 
 import shutil
 import subprocess

@@ -1,6 +1,6 @@
-"""A policy of Stable-Baselines3 as a brain; run, it trains a small one first: neurobot[brains].
+"""A policy of Stable-Baselines3 as a brain: pip install 'neurobot[brains]'.
 
-For another: `neurobot evaluate 'brain_sb3:Brain?file=mine.zip'`, in the folder of this script.
+Run, it trains a small one first; for another, `neurobot evaluate 'brain_sb3:Brain?file=mine.zip'`.
 """
 
 from typing import Any
@@ -11,7 +11,7 @@ from stable_baselines3 import PPO
 from neurobot.cli import main
 from neurobot.loop import Observation
 
-FILE = "runs/brain_sb3.zip"
+FILE = "brain_sb3.zip"
 
 
 def train(steps: int = 20_000, file: str = FILE) -> None:

@@ -7,7 +7,7 @@ from neurobot.cli import main
 from neurobot.cost import Stated
 from neurobot.loop import Body, Observation
 
-TICKS = 20
+TICKS = 10
 LEVELS = torch.arange(TICKS)[:, None] * 0.618 % 1  # by tick: how near is near enough for a spike
 SYNAPTIC_OP_PJ = 23.6  # of Intel's Loihi (Davies et al., IEEE Micro 2018); all else is left out
 

@@ -84,7 +84,7 @@ def test_a_spiking_network_drives_and_says_what_it_costs() -> None:
     assert record.outcome == "success"
     row, events = summarize([record], "paper"), record.events
     assert isinstance(events, Stated)
-    assert row["latency_s"] == pytest.approx(0.02)
+    assert row["latency_s"] == pytest.approx(0.01)
     assert row["dynamic_j"] == pytest.approx(1e-12 * events.picojoules / record.decisions)
     assert row["energy_j"] == row["dynamic_j"] > 0
 
