@@ -16,7 +16,7 @@ C, SOURCE = FFI(), Path(__file__).with_suffix(".c")
 C.cdef("void decide(const float *range_m, int beams, float *wheels);")
 if not (compiler := shutil.which("cc")):
     raise ImportError(f"{SOURCE.name}: no C compiler found; needed: a command cc")
-with TemporaryDirectory() as folder:
+with TemporaryDirectory(ignore_cleanup_errors=True) as folder:
     library = f"{folder}/brain.so"
     subprocess.run([compiler, "-O2", "-shared", "-fPIC", SOURCE, "-o", library], check=True)
     compiled = C.dlopen(library)
