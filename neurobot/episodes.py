@@ -8,13 +8,13 @@ from typing import Any, NamedTuple
 
 import gymnasium as gym
 
-from neurobot.controllers import make_controller, named_sensor
+from neurobot.controllers import find_controller, make_controller, named_sensor
 from neurobot.envs.batch import Batch
 from neurobot.envs.maps import Generated
 from neurobot.envs.planner import shortest_path_m
 from neurobot.envs.scene import Scene
 from neurobot.envs.settings import Settings
-from neurobot.events import Events, kind_of
+from neurobot.events import Counts, Events, kind_of
 from neurobot.loop import Episode, Idle, Timing, Trial, attach, require_delays, run_guarded
 from neurobot.rollout import Arena
 from neurobot.trace import unpack
@@ -250,12 +250,23 @@ def to_result(record: Record) -> dict[str, Any]:
     return result
 
 
+def counts_of(told: Mapping[str, Any], controller: str) -> Counts:
+    """Read events; a chip of a user's own is known once its controller's module is loaded."""
+    counts = dict(told)
+    chip = counts.pop("chip", Events.chip)
+    try:
+        kind = kind_of(chip)
+    except ValueError:
+        find_controller(controller.partition("?")[0])
+        kind = kind_of(chip)
+    return kind(**counts)
+
+
 def from_result(result: Mapping[str, Any], trace: bytes = b"") -> Record:
     """Turn what the store keeps into a record; events that name no chip are the spiking one's."""
     kept, events, cell = dict(result), result["events"], result["cell"]
     if events is not None:
-        counts = dict(events)
-        kept["events"] = kind_of(counts.pop("chip", Events.chip))(**counts)
+        kept["events"] = counts_of(events, kept["controller"])
     if cell is not None:
         kept["cell"] = Cell(*cell)
     return Record(**kept, trace=trace)

@@ -63,7 +63,8 @@ class Controller(Protocol):
 
     After each `act`, an attribute `events` (of a kind of `neurobot.events.Counts`) may tell what
     the decision took on a chip, and `clock_hz` how fast that chip runs; without them a decision
-    takes no time and costs nothing. Counts of a chip that no cost table prices take time alone.
+    takes no time and costs nothing. Counts of a chip that no cost table prices, and that bring no
+    prices along (`Counts.tariff`), take time alone.
     """
 
     def reset(self, seed: int) -> None:

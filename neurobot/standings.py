@@ -243,14 +243,14 @@ def components(
     Low and high are the range that the prices allow. parts: names the events of a chip's
     components; besides, there is leakage.
     """
-    tariffs = COST_TABLES[table_name].tariffs
+    table = COST_TABLES[table_name]
     costed = {
         name: priced
         for name, group in by_brain(records).items()
         if (priced := counted(generated(group)))
     }
     return {
-        name: bill(group, tariffs[chip], parts)
+        name: bill(group, tariff, parts)
         for name, group in costed.items()
-        if (chip := events_of(group[:1]).chip) in tariffs
+        if (tariff := table.tariff_of(events_of(group[:1]))) is not None
     }

@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
@@ -103,6 +105,16 @@ def test_a_chip_that_nobody_knows_any_more_is_told_in_a_sentence() -> None:
     old = {**to_result(RECORD), "events": {"chip": "pascaline", "cycles": 1}}
     with pytest.raises(ValueError, match="unknown chip 'pascaline'"):
         from_result(old)
+
+
+def test_a_chip_of_a_users_own_is_known_by_its_controller() -> None:
+    """In a process that has not met it yet."""
+    told = to_result(replace(RECORD, controller="brains:Shopkeeper", events=Abacus(5, 6)))
+    code = f"from neurobot.episodes import from_result; print(from_result({told!r}).events)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parent
+    )
+    assert done.stdout == "Abacus(cycles=5, beads=6)\n", done.stderr
 
 
 def test_what_is_no_dataclass_of_counts_is_refused() -> None:
