@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -14,7 +15,7 @@ from neurobot.envs.maps import Generated
 from neurobot.envs.planner import shortest_path_m
 from neurobot.envs.scene import Scene
 from neurobot.envs.settings import Settings
-from neurobot.events import Counts, Events, kind_of
+from neurobot.events import Counts, Events, kind_of, kinds
 from neurobot.loop import Episode, Idle, Timing, Trial, attach, require_delays, run_guarded
 from neurobot.rollout import Arena
 from neurobot.trace import unpack
@@ -254,12 +255,10 @@ def counts_of(told: Mapping[str, Any], controller: str) -> Counts:
     """Read events; a chip of a user's own is known once its controller's module is loaded."""
     counts = dict(told)
     chip = counts.pop("chip", Events.chip)
-    try:
-        kind = kind_of(chip)
-    except ValueError:
-        find_controller(controller.partition("?")[0])
-        kind = kind_of(chip)
-    return kind(**counts)
+    if chip not in {kind.chip for kind in kinds()}:
+        with suppress(ValueError):
+            find_controller(controller.partition("?")[0])
+    return kind_of(chip)(**counts)
 
 
 def from_result(result: Mapping[str, Any], trace: bytes = b"") -> Record:
