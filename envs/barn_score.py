@@ -5,14 +5,16 @@
 AT is the time that the episode took, OT the optimal one: the length of the reference path over the
 top speed. So a success scores from 1 / slowest to 1 / fastest, and a failure 0. The challenge's OT
 is at 2 m/s, its robot's top speed: a robot with another one needs its own for a fair comparison,
-and 2 m/s for the challenge's table. Which path is the reference is up to the caller: the
-challenge's comes with each world.
+and 2 m/s for the challenge's table. Which path is the reference is up to the caller. The
+challenge's leads from the start over the points that come with each world to the goal itself; the
+shortest way into the goal's tolerance is shorter, and so a stricter reference.
 """
 
 import math
 from collections import defaultdict
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 CHALLENGE_SPEED_MPS = 2.0
 
@@ -29,6 +31,15 @@ class Edition:
 # on is assumed.
 EDITIONS = {"2022": Edition(4.0, 8.0), "2023 on": Edition(2.0, 8.0)}
 LATEST = "2023 on"
+
+
+Point = Sequence[float]
+
+
+def challenge_path_m(start: Point, points: Iterable[Point], goal: Point) -> float:
+    """Length of the challenge's reference path; points: (n, 2), of the world's file."""
+    stops = [(stop[0], stop[1]) for stop in (start, *points, goal)]
+    return math.fsum(math.dist(here, there) for here, there in pairwise(stops))
 
 
 def barn_score(

@@ -2,9 +2,10 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
 
-from neurobot.envs.barn_score import EDITIONS, LATEST, barn_score, mean_by_world
+from neurobot.envs.barn_score import EDITIONS, LATEST, barn_score, challenge_path_m, mean_by_world
 
 PATH_M = 10.0  # 5 s at 2 m/s
 
@@ -32,6 +33,12 @@ def test_a_slower_robot_is_measured_by_its_own_top_speed() -> None:
     # At 0.5 m/s the optimal time is 20 s: 50 s are 2.5 of it, and 10 of the challenge's.
     assert barn_score(True, 50.0, PATH_M, speed_mps=0.5) == pytest.approx(0.4)
     assert barn_score(True, 50.0, PATH_M) == 0.125
+
+
+def test_the_challenge_measures_from_the_start_over_the_file_s_points_to_the_goal() -> None:
+    points = np.array([[0.0, 2.0], [3.0, 6.0]])
+    assert challenge_path_m((0.0, 0.0, 1.57), points, (3.0, 7.5)) == pytest.approx(2 + 5 + 1.5)
+    assert challenge_path_m((0.0, 0.0), [], (3.0, 4.0)) == 5.0
 
 
 def test_the_latest_edition_is_a_known_one() -> None:
