@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from neurobot.compiled import kernel
 from neurobot.events import Counts
+from neurobot.limits import decision_limit
 from neurobot.motion import motion
 from neurobot.trace import pack
 
@@ -162,9 +163,10 @@ def name_of(controller: object) -> str:
 
 @contextmanager
 def blame(controller: object) -> Iterator[None]:
-    """Turn what a controller raises into one sentence that names it."""
+    """Turn what a controller raises into one sentence that names it, within a worker's limit."""
     try:
-        yield
+        with decision_limit:
+            yield
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"
         raise ControllerError(f"controller {name_of(controller)} raised {reason}") from error

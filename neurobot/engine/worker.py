@@ -6,8 +6,11 @@ import pickle
 import signal
 import sys
 import traceback
+from contextlib import nullcontext
 from multiprocessing.connection import Connection
+from typing import Any
 
+from neurobot.engine.blocks import is_foreign
 from neurobot.episodes import Job, run_job
 from neurobot.limits import limited
 
@@ -35,27 +38,28 @@ def portable(error: Exception) -> Exception:
     return error
 
 
-def answer(job: Job) -> bytes:
-    """Run a job; return its record, or what was raised, packed."""
+def answer(job: Job, limit_s: float, due: Any) -> bytes:
+    """Run a job; return its record, or what was raised, packed. Our own brains have no limit."""
     try:
-        return pickle.dumps(run_job(job))
+        with limited(limit_s, due) if is_foreign(job) else nullcontext():
+            return pickle.dumps(run_job(job))
     except Exception as error:
         return pickle.dumps(portable(error))
 
 
-def serve(connection: Connection) -> None:
+def serve(connection: Connection, limit_s: float, due: Any) -> None:
     """Run what comes, until nothing comes any more; the first answer says that it began."""
     connection.send(None)
     while True:
-        connection.send_bytes(answer(connection.recv()))
+        connection.send_bytes(answer(connection.recv(), limit_s, due))
 
 
 def main(connection: int, due: int, limit_s: float) -> None:
     """Serve the other end of a socket; due: a file of 8 bytes, see `limits.Limit`."""
     die_with_parent()
     shared = memoryview(mmap.mmap(due, 8)).cast("d")
-    with Connection(connection) as other, limited(limit_s, shared):
+    with Connection(connection) as other:
         try:
-            serve(other)
+            serve(other, limit_s, shared)
         except (EOFError, ConnectionError):
             return
