@@ -8,6 +8,8 @@ from neurobot.report.looks import Part, axis, chart, layout, plain
 
 LEAST_GROUP = 4.0  # width of a group of cells
 TOLD_CELLS = 30  # with more columns than that, a figure does not fit into one
+MOST_LEVEL = 6  # names of groups that fit below the map without being turned
+BARE: Part = {"showline": False, "ticks": "", "showgrid": False}
 SCALE = "Cividis"  # even in lightness, and for colour-blind readers
 HOVER = "%{customdata}<extra></extra>"
 
@@ -138,56 +140,62 @@ def surface(figures: Mapping[str, Any], upright: bool, written: bool) -> Part:
     }
 
 
-def heat(figures: Mapping[str, Any]) -> Part:
-    """Draw the success of every brain in every cell."""
-    brains, cells = figures["brains"], figures["cells"]
-    longest = max(map(len, brains))
-    named, grouped, end = ticks(cells), tasks(cells), edges(cells)[-1]
-    labels = {
+def signs(cells: Sequence[Mapping[str, str]]) -> Part:
+    """Describe the axis along the cells."""
+    named = ticks(cells)
+    return {
         "tickmode": "array",
         "tickvals": [span.middle for span in named],
         "ticktext": [span.name for span in named],
-        "showline": False,
-        "ticks": "",
-        "showgrid": False,
+        **BARE,
     }
-    bare = {"showline": False, "ticks": "", "showgrid": False}
-    above = [
-        {
-            "xref": "x", "yref": "paper", "x": span.middle, "y": 1, "yanchor": "bottom",
-            "text": f"<b>{span.name}</b>", "showarrow": False,
-        }
-        for span in grouped
-    ]  # fmt: skip
-    tallest = max(len(span.name) for span in named)
-    turned = len(named) > 6
-    foot = 16 + 6 * tallest if turned else 30
-    wide_px = max(26 * len(brains) + 40 + foot, 240)
-    wide = layout(
-        (20 + 7 * longest, 10, 26, foot),
-        xaxis=axis("", **labels, tickangle=-45 if turned else 0, range=[0, end]),
-        yaxis=axis("", autorange="reversed", **bare),
+
+
+def heads(spans: Sequence[Span], upright: bool) -> list[Part]:
+    """Name groups at the far side of the map."""
+    place: Part = {"yref": "paper", "y": 1, "yanchor": "bottom"}
+    if not upright:
+        place = {"xref": "paper", "x": 1, "xanchor": "left", "textangle": 90, "font": {"size": 11}}
+    along = "x" if upright else "y"
+    return [
+        {along: span.middle, "text": f"<b>{span.name}</b>", "showarrow": False, **place}
+        for span in spans
+    ]
+
+
+def wide(figures: Mapping[str, Any]) -> tuple[Part, int]:
+    """Draw a row for each brain; say how many pixels high."""
+    brains, cells = figures["brains"], figures["cells"]
+    named, grouped = ticks(cells), tasks(cells)
+    turned = len(named) > MOST_LEVEL
+    foot = 16 + 6 * max(len(span.name) for span in named) if turned else 30
+    laid = layout(
+        (20 + 7 * max(map(len, brains)), 10, 26, foot),
+        xaxis=axis("", **signs(cells), tickangle=-45 if turned else 0, range=[0, edges(cells)[-1]]),
+        yaxis=axis("", autorange="reversed", **BARE),
         shapes=fences(named, True, 0.6, 0) + fences(grouped, True, 1.8, 0.03),
-        annotations=above,
-    )  # fmt: skip
-    beside = [
-        {
-            "xref": "paper", "yref": "y", "x": 1, "y": span.middle, "xanchor": "left",
-            "text": f"<b>{span.name}</b>", "showarrow": False, "textangle": 90,
-            "font": {"size": 11},
-        }
-        for span in grouped
-    ]  # fmt: skip
-    bottom = 12 + 6 * longest
-    narrow = layout(
-        (14 + 6 * tallest, 22 if grouped else 8, 74, bottom),
-        xaxis=axis("", tickangle=-90, tickfont={"size": 10}, **bare),
-        yaxis=axis("", **labels, tickfont={"size": 10}, range=[end, 0]),
-        shapes=fences(named, False, 0.6, 0) + fences(grouped, False, 1.8, 0),
-        annotations=beside,
+        annotations=heads(grouped, True),
     )
-    return chart(
-        {"data": [surface(figures, True, len(cells) <= TOLD_CELLS)], "layout": wide}, wide_px,
-        {"data": [surface(figures, False, False)], "layout": narrow},
-        84 + bottom + round(max(11, 200 / end) * end),
-    )  # fmt: skip
+    drawn = surface(figures, True, written=len(cells) <= TOLD_CELLS)
+    return {"data": [drawn], "layout": laid}, max(26 * len(brains) + 40 + foot, 240)
+
+
+def narrow(figures: Mapping[str, Any]) -> tuple[Part, int]:
+    """Draw a column for each brain; say how many pixels high."""
+    brains, cells = figures["brains"], figures["cells"]
+    named, grouped, end = ticks(cells), tasks(cells), edges(cells)[-1]
+    foot, small = 12 + 6 * max(map(len, brains)), {"tickfont": {"size": 10}}
+    laid = layout(
+        (14 + 6 * max(len(span.name) for span in named), 22 if grouped else 8, 74, foot),
+        xaxis=axis("", tickangle=-90, **small, **BARE),
+        yaxis=axis("", **signs(cells), **small, range=[end, 0]),
+        shapes=fences(named, False, 0.6, 0) + fences(grouped, False, 1.8, 0),
+        annotations=heads(grouped, False),
+    )
+    drawn = surface(figures, False, written=False)
+    return {"data": [drawn], "layout": laid}, 84 + foot + round(max(11, 200 / end) * end)
+
+
+def heat(figures: Mapping[str, Any]) -> Part:
+    """Draw the success of every brain in every cell."""
+    return chart(*wide(figures), *narrow(figures))
