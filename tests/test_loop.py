@@ -142,7 +142,8 @@ def test_the_trace_keeps_each_latency_and_the_path() -> None:
     episode = run_episode(make(), Metronome(30, 150), 1)
     trace = unpack(episode.trace)
     assert len(trace.latency_s) == episode.decisions
-    np.testing.assert_array_equal(trace.latency_s[:3], np.float32([0.03, 0.15, 0.03]))
+    wanted = np.array([0.03, 0.15, 0.03], np.float32)
+    np.testing.assert_array_equal(trace.latency_s[:3], wanted)
     driven_m = np.hypot(*np.diff(trace.path_m, axis=0).T).sum()
     assert driven_m == pytest.approx(episode.path_m, abs=0.1)  # 20 steps, each to the centimetre
     assert len(trace.path_m) == 21

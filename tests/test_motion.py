@@ -16,9 +16,7 @@ def course(x: Any, heading: Any = 0.0) -> Any:
     return np.column_stack([places, np.zeros(len(places)), np.broadcast_to(heading, len(places))])
 
 
-def test_clearance_is_averaged_over_all_moments_and_near_time_counts_steps() -> (
-    None
-):
+def test_clearance_is_averaged_over_all_moments_and_near_time_counts_steps() -> None:
     told = motion(course([0, 1, 2, 3]), np.array([0.0, NEAR_M, 0.1, 0.5]), 0.1)
     assert told.mean_clearance_m == (NEAR_M + 0.1 + 0.5) / 4
     assert told.near_s == 0.1
@@ -70,7 +68,8 @@ def test_a_trace_comes_back_to_the_centimetre() -> None:
 def test_a_trace_of_an_episode_that_did_not_begin_is_kept_too() -> None:
     found = unpack(pack([[1.0, 2.0]], [], np.zeros((0, 3))))
     empty = Trace(np.array([[1.0, 2.0]]), np.zeros(0, np.float32), np.zeros((0, 3)))
-    for part, wanted in zip(found, empty, strict=True):
+    for name in Trace._fields:
+        part, wanted = getattr(found, name), getattr(empty, name)
         np.testing.assert_array_equal(part, wanted)
         assert part.dtype == wanted.dtype
 
