@@ -14,6 +14,7 @@ from rich.table import Table
 from neurobot.cli.options import engine_given
 from neurobot.cli.terminal import print_json, progress_bar, wide_console
 from neurobot.cost import COST_TABLES
+from neurobot.envs.barn_score import LATEST
 from neurobot.episodes import Record
 from neurobot.metrics import Row
 from neurobot.quantities import percent, prefixed
@@ -98,7 +99,15 @@ def published_cells(rows: Sequence[Row]) -> Cells:
             return "-" if value is None else f"{value:.2f}"
 
         cells |= {f"{name}\nsuccess %": cell, f"{name}\nSPL": spl}
+    if any(row["barn_score"] is not None for row in rows):
+        cells["BARN score\n95 % int."] = barn_score
     return cells
+
+
+def barn_score(row: Row) -> str:
+    """Write the challenge's score, 0 to 0.5."""
+    value, low, high = (row[f"barn_score{end}"] for end in ("", "_low", "_high"))
+    return "-" if value is None else f"{value:.3f} ({low:.2f}-{high:.2f})"
 
 
 def lay_out(rows: Sequence[Row], cells: Cells) -> Table:
@@ -119,7 +128,7 @@ def print_standings(rows: Sequence[Row], suite: Suite, args: argparse.Namespace)
     console.print(f"[bold]suite {suite.name}[/], {suite.sha256[:12]}{part}")
     console.print(lay_out(rows, main_cells(suite)))
     if any(row["published"] for row in rows):
-        console.print("[bold]published worlds[/]")
+        console.print(f"[bold]published worlds[/]  BARN score: edition {LATEST}, ways are ours")
         console.print(lay_out(rows, published_cells(rows)))
     explain(console, suite, args)
 
