@@ -5,6 +5,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
+from neurobot.controllers import describe
 from neurobot.engine import Engine
 from neurobot.episodes import (
     ENVS,
@@ -18,6 +19,7 @@ from neurobot.episodes import (
 )
 from neurobot.limits import DEFAULT_LIMIT_S
 from neurobot.loop import Timing
+from neurobot.provenance import provenance
 from neurobot.store import Store, Stored
 
 Progress = Callable[[int, int], None]
@@ -70,7 +72,15 @@ def evaluate(
         for i in range(episodes)
     ]
     where = Engine(engine, jobs, address, limit_s)
-    return run_all(wanted, where, out=out, progress=progress)
+    check(wanted)
+    facts = told_of(list(kept)) if out is not None else None
+    return run_all(wanted, where, out=out, facts=facts, progress=progress)
+
+
+def told_of(controllers: Sequence[str]) -> dict[str, Any]:
+    """Say with what a run is made, and who drives."""
+    brains = {name: describe(name) for name in controllers}
+    return {"provenance": provenance(), "controllers": brains}
 
 
 def check(wanted: Sequence[Job]) -> None:
@@ -89,9 +99,8 @@ def run_all(
 ) -> list[Record]:
     """Run what is wanted, and return the records in that order; facts: to be noted of the run.
 
-    For the other arguments see `evaluate`.
+    `check` is to come before. For the other arguments see `evaluate`.
     """
-    check(wanted)
     with ExitStack() as stack:
         store = stack.enter_context(Store(Path(out))) if out is not None else None
         if store:

@@ -6,24 +6,19 @@ are paired. A version never changes: what would change a result makes a new one.
 
 import hashlib
 import json
-import platform
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from neurobot.complexity import complexity
-from neurobot.controllers import COMPARED, describe
+from neurobot.controllers import COMPARED
 from neurobot.engine import Engine
 from neurobot.envs.maps import find_file
 from neurobot.episodes import ENVS, Cell, Job, Record, options_for, to_result
-from neurobot.evaluation import Progress, check, run_all
+from neurobot.evaluation import Progress, check, run_all, told_of
 from neurobot.limits import DEFAULT_LIMIT_S
 from neurobot.loop import Timing
-from neurobot.version import __version__
 
 ROAM, SEEK = ENVS
 CLEAN = "clean"
@@ -197,19 +192,6 @@ def find_suite(name: str) -> Suite:
     return SUITES[name]
 
 
-def provenance() -> dict[str, Any]:
-    """Say with what a run is made."""
-    packages = ("gymnasium", "numba", "numpy", "scipy")
-    return {
-        "neurobot": __version__,
-        "python": platform.python_version(),
-        **{name: import_module(name).__version__ for name in packages},
-        "platform": platform.platform(),
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": " ".join(["neurobot", *sys.argv[1:]]),
-    }
-
-
 def contestants(controllers: Sequence[str] = ()) -> list[str]:
     """Return the baselines and the controllers named, or all that are compared."""
     return list(dict.fromkeys([*BASELINES, *(controllers or COMPARED)]))
@@ -228,8 +210,7 @@ def facts_of(suite: Suite, quick: bool, controllers: Sequence[str]) -> dict[str,
     """Say what is run, by whom, and with what."""
     return {
         "suite": {"name": suite.name, "quick": quick, "sha256": suite.sha256},
-        "provenance": provenance(),
-        "controllers": {name: describe(name) for name in controllers},
+        **told_of(controllers),
         "complexity": {name: measure(name) for name in controllers},
     }
 
