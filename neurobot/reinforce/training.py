@@ -1,6 +1,5 @@
 """PPO on our worlds, kept in checkpoints from which the same call goes on."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,7 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.utils import safe_mean
 
 from neurobot.reinforce.policy import NetworkPolicy
-from neurobot.reinforce.worlds import ROWS, Worlds
+from neurobot.reinforce.worlds import Worlds
 
 SETTINGS: dict[str, Any] = {
     "n_steps": 64,
@@ -75,41 +74,36 @@ def curve_line(model: PPO) -> str:
     )
 
 
-def begin(sensor: str, seed: int, rows: Mapping[str, int]) -> PPO:
+def begin(worlds: Worlds, seed: int) -> PPO:
     """Make a learner that knows nothing yet."""
-    worlds = Worlds(sensor, seed, rows=rows)
     return PPO(NetworkPolicy, worlds, learning_rate=falling, seed=seed, device="cpu", **SETTINGS)
 
 
-def go_on(sensor: str, seed: int, rows: Mapping[str, int], kept: Path) -> PPO:
-    """Return the learner of a checkpoint, in new worlds."""
-    model = PPO.load(kept, device="cpu")
-    worlds = Worlds(sensor, seed, part=model.num_timesteps, rows=rows)
+def settle(model: PPO, worlds: Worlds, kept: Path) -> None:
+    """Put the learner of a checkpoint into new worlds."""
     if model.observation_space != worlds.observation_space:
         raise ValueError(
             f"{kept}: a learner that sees {model.observation_space.shape} found, "
             f"{worlds.observation_space.shape} needed"
         )
     model.set_env(worlds)
-    return model
 
 
 def learn(
-    sensor: str,
-    steps: int,
-    seed: int,
-    kept: Path,
-    rows: Mapping[str, int] = ROWS,
-    every: int = 100_000,
+    sensor: str, steps: int, seed: int, kept: Path, *, every: int = 100_000, **worlds: Any
 ) -> PPO:
     """Train for so many steps in all, or go on where the checkpoint ends.
 
-    rows: of worlds, by scenario; every: steps between two checkpoints. What is learned follows
-    from the seed where nothing stopped it.
+    every: steps between two checkpoints; worlds: rows and crash of `Worlds`. What is learned
+    follows from the seed where nothing stopped it.
     """
     torch.set_num_threads(1)
     kept.parent.mkdir(parents=True, exist_ok=True)
-    model = go_on(sensor, seed, rows, kept) if kept.exists() else begin(sensor, seed, rows)
+    if kept.exists():
+        model = PPO.load(kept, device="cpu")
+        settle(model, Worlds(sensor, seed, part=model.num_timesteps, **worlds), kept)
+    else:
+        model = begin(Worlds(sensor, seed, **worlds), seed)
     keeper = Keeper(kept, every)
     if model.num_timesteps < steps:
         model.learn(steps - model.num_timesteps, keeper, reset_num_timesteps=False)

@@ -2,7 +2,7 @@
 
 What is seen are bytes, as `imitate.drives.look` gives them; an action is one of the choices of
 `controllers.steering`. An episode here ends by a collision, or is cut: no clock is seen, so none is
-to be foreseen. Rewards are the environment's own, times REWARD_SCALE.
+to be foreseen. Rewards are the environment's own, times REWARD_SCALE; a collision may cost more.
 """
 
 import itertools
@@ -18,7 +18,7 @@ from stable_baselines3.common.vec_env import VecEnv
 from neurobot.controllers.steering import CHOICES, choose, make_choices, wheels_of
 from neurobot.envs.batch import Batch
 from neurobot.envs.settings import make_settings
-from neurobot.envs.tasks import COLLISION
+from neurobot.envs.tasks import COLLISION, COLLISION_REWARD
 from neurobot.imitate.drives import look
 
 Array = NDArray[Any]
@@ -75,12 +75,19 @@ class Rows:
 class Worlds(VecEnv):  # type: ignore[misc]
     """Rows of worlds by scenario; sensor: "camera" or "range"; part: of a training's chance.
 
-    A training that goes on from a checkpoint takes another part, and so meets new worlds.
+    A training that goes on from a checkpoint takes another part, and so meets new worlds. crash:
+    what a collision costs.
     """
 
     def __init__(
-        self, sensor: str, seed: int, part: int = 0, rows: Mapping[str, int] = ROWS
+        self,
+        sensor: str,
+        seed: int,
+        part: int = 0,
+        rows: Mapping[str, int] = ROWS,
+        crash: float = -COLLISION_REWARD,
     ) -> None:
+        self.more = crash + COLLISION_REWARD  # than the environment takes
         self.rows = [Rows(name, count, sensor) for name, count in rows.items()]
         self.ends = np.cumsum([each.batch.count for each in self.rows])[:-1]
         self.choices = make_choices()
@@ -116,6 +123,7 @@ class Worlds(VecEnv):  # type: ignore[misc]
         infos: list[dict[str, Any]] = [{} for _ in done]
         for start, each in zip((0, *self.ends), self.rows, strict=True):
             hit, cut = each.ended()
+            rewards[start : start + len(hit)][hit] -= self.more
             for i in np.flatnonzero(hit | cut).tolist():
                 done[start + i] = True
                 infos[start + i] = each.report(i, seen[start + i], bool(cut[i]))
