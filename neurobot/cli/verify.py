@@ -44,13 +44,11 @@ def run(args: argparse.Namespace) -> int:
 
 def tell(folder: Path, verdict: Verdict) -> None:
     """Say what came of it."""
-    if verdict.different:
-        print(f"{folder}: {len(verdict.different)} episodes differ from their records:")
-        for each in verdict.different[:MOST_LISTED]:
-            print(f"  {each}")
-        if len(verdict.different) > MOST_LISTED:
-            print(f"  and {len(verdict.different) - MOST_LISTED} more")
-    equal = "episode is" if verdict.equal == 1 else "episodes are"
-    print(f"{folder}: {verdict.equal} {equal} equal to the records, bit for bit")
+    count = verdict.equal + len(verdict.different)
+    print(f"{folder}: {verdict.equal} of {count} episodes equal to their records, bit for bit")
+    for each in verdict.different[:MOST_LISTED]:
+        print(f"  {each}")
+    if len(verdict.different) > MOST_LISTED:
+        print(f"  and {len(verdict.different) - MOST_LISTED} more")
     if verdict.not_replayed:
-        print(f"{folder}: {verdict.not_replayed} ended by a brain's fault, not replayed")
+        print(f"{folder}: {verdict.not_replayed} more ended by a brain's fault, not replayed")
