@@ -28,10 +28,10 @@ from neurobot.reinforce.distilling import distill, gather
 from neurobot.reinforce.training import learn
 
 STEPS = {"range": 4_000_000, "camera": 2_000_000}  # with the environment's own reward
-CAREFUL = {"range": 1_500_000, "camera": 600_000}  # more, while a collision costs CRASH
+CAREFUL = {"range": 4_000_000, "camera": 1_600_000}  # more, while a collision costs CRASH
 CRASH = 30.0  # the environment's own: 10
 LESSONS = 40_000  # looks at which the quantized form learns
-EPOCHS, LR = 6, 0.02  # of that
+EPOCHS, LR, WARMUP = 6, 0.002, 0.1  # of that
 BITS = 4
 EVERY = 20  # of all looks, one in so many is compared
 
@@ -73,7 +73,7 @@ def quantize(
     actor: nn.Module, seen: Tensor, kept: Path, seed: int, columns: Columns | None = None
 ) -> Network:
     """Train the 4-bit form of an actor, and return its integers."""
-    settings = Settings(seed=seed, epochs=EPOCHS, lr=LR)
+    settings = Settings(seed=seed, epochs=EPOCHS, lr=LR, warmup=WARMUP)
     model = distill(actor, seen, BITS, settings, columns=columns, kept=kept)
     network = export(model, (*seen.shape[2:], 1))
     print(compare(model, network, seen[::EVERY].permute(0, 2, 3, 1).numpy()), flush=True)
