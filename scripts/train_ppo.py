@@ -6,7 +6,9 @@ python scripts/train_ppo.py [SENSOR ...] [--steps N] [--seed N]
 First with the environment's own reward, then while collisions cost three times as much. An actor is
 a network whose scores of choices our chips can run: it is written as an artefact,
 `controllers/weights/ppo-*`, in full precision and, trained on to say the same, in 4 bits.
-Everything is kept in --out; the same command goes on from there. What came of it is measured by
+Everything is kept in --out; the same command goes on from there. The artefacts that ship were made
+in four goes, each with more steps to come than the one before knew of, so the learning rate fell
+four times; the command from the start makes others. What came of it is measured by
 `neurobot evaluate ppo-range ppo-camera --episodes 200`.
 """
 
