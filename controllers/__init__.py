@@ -61,6 +61,7 @@ COMPARED = (
     *("random", "straight", "oracle", "braitenberg", "camera", "vfh", "poppins"),
     *("cnn-fp32", "cnn-lsq-4b", "cnn-lglsq-3b", "cnn-uniq-1b", "cnn-mars", "cnn-cim-4b"),
     "tdnn-insight",
+    *(name for names in PPO_NETWORKS.values() for name in names),
 )
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from neurobot.cost import COST_TABLES, tables_of
 
 HERE = Path(__file__).parent
 QUICK = ("--episodes", "1", "--time-limit", "1", "--jobs", "1")
+RULED = ["braitenberg", "vfh", "poppins"]
 ANYHOW = ("random", "straight", "oracle")  # they need no sensor
 
 
@@ -51,9 +53,9 @@ def test_evaluate_prints_a_row_for_each_controller_and_says_that_costs_are_model
     [
         (
             "camera",
-            [*ANYHOW, "camera", *(name for name in COMPARED if name.startswith("cnn-"))],
+            [*ANYHOW, *(name for name in COMPARED if re.match("(cnn-.*|.*camera)", name))],
         ),
-        ("range", [*ANYHOW, "braitenberg", "vfh", "poppins", "tdnn-insight"]),
+        ("range", [*ANYHOW, *RULED, "tdnn-insight", "ppo-range", "ppo-range-lsq-4b"]),
     ],
 )
 def test_a_sensor_alone_is_tried_by_those_that_can_use_it(
