@@ -169,10 +169,9 @@ def open_yaml(path: Path, pick: str | None, scenario: str) -> Filed:
 
 def find_file(path: Path) -> Path:
     """Return where a file lies: here, or in the folder of published worlds."""
-    folder = os.environ.get(VARIABLE)
-    if folder and not path.exists() and (Path(folder) / path).exists():
-        return Path(folder) / path
-    return path
+    elsewhere = Path(os.environ.get(VARIABLE, "")) / path
+    found_there = not os.path.exists(path) and os.path.exists(elsewhere)  # also of too long names
+    return elsewhere if found_there else path
 
 
 def open_worlds(scenario: str) -> Generated | Filed:

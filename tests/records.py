@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from neurobot import evaluate
 from neurobot.episodes import Record
 from neurobot.events import Events
 from neurobot.trace import pack
@@ -42,3 +43,9 @@ RECORD = Record(
 def make_record(**changes: Any) -> Record:
     """Return that record with some fields changed."""
     return replace(RECORD, **changes)
+
+
+def fault_of(controller: str, **options: Any) -> str:
+    """Return why a controller ended its first episode; for the options see `neurobot.evaluate`."""
+    (record,) = evaluate(controller, episodes=1, **options)
+    return str(record.fault)

@@ -11,6 +11,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from records import fault_of
 
 from neurobot import evaluate
 from neurobot.cli import main
@@ -21,7 +22,7 @@ from neurobot.cost import tables_of
 from neurobot.demo.thoughts import read_layers
 from neurobot.envs.world import ROBOTS
 from neurobot.events import MarsEvents
-from neurobot.loop import ControllerError, Observation, attach, run_episode
+from neurobot.loop import Observation, attach, run_episode
 from neurobot.mars import Machine, Silicon
 from neurobot.metrics import summarize
 from neurobot.qnet import Conv, Network, Scores, forward, load, save
@@ -242,8 +243,7 @@ def test_a_network_that_reads_or_says_something_else_is_refused(tmp_path: Path) 
 
 def test_a_camera_of_another_size_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     sentence = "camera_rows=20, camera_columns=96 found, 36 and 96 needed"
-    with pytest.raises(ControllerError, match=sentence):
-        evaluate("cnn-mars", episodes=1, camera_rows=20, **SHORT)
+    assert sentence in fault_of("cnn-mars", camera_rows=20, **SHORT)
     assert main(["evaluate", "cnn-mars?rows=0", "--episodes", "1"]) == 2
     assert capsys.readouterr().err.count("\n") == 1
     with pytest.raises(ValueError, match=r"^mars: sensor 'camera' needed, 'range' found$"):

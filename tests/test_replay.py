@@ -106,9 +106,9 @@ def test_what_is_recorded_is_read_as_it_was_asked_for(runs: Any) -> None:
             ["#0", "camera", "--scenario", "forest"],
             "no such episode, controller camera, scenario for",
         ),
-        ([""], "DIR#EPISODE needed, or DIR#TASK/CONDITION/LEVEL/EPISODE of a suite"),
-        (["#x"], "DIR#EPISODE needed"),
-        (["#-1"], "DIR#EPISODE needed"),
+        ([""], "DIR#EPISODE, or DIR#TASK/CONDITION/LEVEL/EPISODE of a suite, needed"),
+        (["#x"], "DIR#EPISODE, or DIR#TASK"),
+        (["#-1"], "DIR#EPISODE, or DIR#TASK"),
     ],
 )
 def test_an_episode_that_is_not_one_is_told(
