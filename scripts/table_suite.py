@@ -16,8 +16,12 @@ from neurobot.quantities import percent, prefixed
 from neurobot.standings import standings
 from neurobot.store import read_run
 
-COSTS = {"energy_j": "energy per decision (J), modelled", "latency_s": "latency (s), modelled"}
-LABEL_PT = 6.5
+COSTS = {"energy_j": ("energy of a decision", "J"), "latency_s": ("latency of a decision", "s")}
+LEAST = 0.5  # success that is drawn
+LABEL_PT, LABEL_GAP = 8, 2.4  # points; percent between labels
+# Where a label may stand, in points from its point: right, left, above, below.
+PLACES = [(d * x, y, side) for y in (0, 8, -8, 16, -16, 24, -24) for x, d, side in
+          ((7, 1, "left"), (7, -1, "right"))]  # fmt: skip
 
 Columns = dict[str, Callable[[Row], str]]
 
@@ -32,10 +36,12 @@ def arguments() -> argparse.Namespace:
 
 
 def read_rows(folder: Path, cost_table: str) -> tuple[list[Row], dict[str, Any]]:
-    """Return a row for each brain, and the complexities."""
+    """Return a row for each brain, the most successful one first, and the complexities."""
     run = read_run(folder)
     records = [from_result(each.result, each.trace) for each in run.episodes]
-    return standings(records, cost_table), run.facts.get("complexity", {})
+    rows = standings(records, cost_table)
+    rows.sort(key=lambda row: row["success_rate"], reverse=True)
+    return rows, run.facts.get("complexity", {})
 
 
 def share(value: float | None) -> str:
@@ -43,8 +49,8 @@ def share(value: float | None) -> str:
 
 
 def rated(row: Row) -> str:
-    low, high = (100 * row[f"success_{end}"] for end in ("low", "high"))
-    return f"{percent(row['success_rate'])} ({low:.0f}-{high:.0f})"
+    rate, low, high = (percent(row[f"success_{figure}"]) for figure in ("rate", "low", "high"))
+    return f"{rate} ({low}-{high})"
 
 
 def success(part: str, name: str) -> Callable[[Row], str]:
@@ -115,25 +121,83 @@ def print_table(rows: Sequence[Row], columns: Columns) -> None:
     print()
 
 
+def spread(rates: Sequence[float]) -> list[float]:
+    """Move heights of labels apart; rates fall."""
+    heights: list[float] = []
+    for rate in rates:
+        heights.append(min(rate, heights[-1] - LABEL_GAP) if heights else rate)
+    return heights
+
+
+def label(axes: Any, x: float, y: float, name: str, taken: list[Any]) -> None:
+    """Write a name beside a point, where nothing stands yet if there is such a place."""
+    for k, (dx, dy, side) in enumerate(PLACES):
+        text = axes.annotate(name, (x, y), (dx, dy), textcoords="offset points", ha=side,
+                             va="center", fontsize=LABEL_PT)  # fmt: skip
+        box = text.get_window_extent()
+        if not box.count_overlaps(taken) or k == len(PLACES) - 1:
+            taken.append(box)
+            return
+        text.remove()
+
+
+def draw_counted(axes: Any, rows: Sequence[Row], key: str) -> None:
+    """Draw success against one cost."""
+    from matplotlib.transforms import Bbox
+
+    from neurobot.plots.figures import PALETTE
+
+    taken: list[Any] = []
+    for k, row in enumerate(rows):
+        ends = [100 * row["success_low"], 100 * row["success_high"]]
+        axes.plot([row[key]] * 2, ends, color=PALETTE[k % len(PALETTE)], linewidth=1.2)
+        axes.plot(row[key], 100 * row["success_rate"], "o", color=PALETTE[k % len(PALETTE)])
+        (x, low), (_, high) = (axes.transData.transform((row[key], end)) for end in ends)
+        taken.append(Bbox([[x - 4, low], [x + 4, high]]))
+    for row in rows:
+        label(axes, row[key], 100 * row["success_rate"], row["controller"], taken)
+
+
+def draw_others(axes: Any, rows: Sequence[Row]) -> None:
+    """Mark at the right edge how often brains succeed whose costs nobody counts."""
+    from neurobot.plots.figures import STONE
+
+    rates = [100 * row["success_rate"] for row in rows]
+    for row, rate, height in zip(rows, rates, spread(rates), strict=True):
+        axes.annotate(
+            row["controller"], (1.0, rate), (1.04, height), *[axes.get_yaxis_transform()] * 2,
+            fontsize=LABEL_PT, va="center", color="#6B737C", annotation_clip=False,
+            arrowprops={"arrowstyle": "-", "color": STONE, "shrinkA": 0, "shrinkB": 0},
+        )  # fmt: skip
+
+
 def draw(rows: Sequence[Row], out: str) -> None:
     """Draw success against what a decision costs, and against how long it takes."""
-    from neurobot.plots.figures import INK, PALETTE, picture
+    from matplotlib.ticker import LogLocator
 
+    from neurobot.plots.figures import picture, show_units
+
+    low = [row for row in rows if row["success_rate"] < LEAST]
+    named = ", ".join(f"{row['controller']} {percent(row['success_rate'])} %" for row in low)
     with picture(out) as figure:
-        figure.set_size_inches(10, 4.2)
+        figure.set_size_inches(11, 5.2)
         panels = figure.subplots(1, 2, sharey=True)
-        for axes, (key, label) in zip(panels, COSTS.items(), strict=True):
-            for k, row in enumerate(row for row in rows if row[key]):
-                low, high = (100 * row[f"success_{end}"] for end in ("low", "high"))
-                rate, colour = 100 * row["success_rate"], PALETTE[k % len(PALETTE)]
-                axes.plot([row[key]] * 2, [low, high], color=colour, linewidth=1.2)
-                axes.plot(row[key], rate, "o", color=colour, markersize=5)
-                axes.annotate(row["controller"], (row[key], rate), (5, -2), fontsize=LABEL_PT,
-                              textcoords="offset points", color=INK)  # fmt: skip
-            axes.set_xscale("log")
-            axes.set_xlabel(label)
-            axes.grid(alpha=0.25, linewidth=0.5)
         panels[0].set_ylabel("success over the suite (%), 95 % intervals")
+        panels[0].set_ylim(100 * LEAST, 102)
+        panels[0].text(0.99, 0.01, f"below: {named}", transform=panels[0].transAxes, ha="right",
+                       fontsize=LABEL_PT, color="#6B737C")  # fmt: skip
+        for axes, (key, (what, unit)) in zip(panels, COSTS.items(), strict=True):
+            costs = [row[key] for row in rows if row[key]]
+            axes.set_xlim(min(costs) / 2, 3 * max(costs))
+            axes.grid(alpha=0.25, linewidth=0.5)
+            show_units(axes, unit, logarithmic=True)
+            if max(costs) > 1000 * min(costs):
+                axes.xaxis.set_major_locator(LogLocator())
+            axes.set_xlabel(f"{what}, modelled; at the right edge: not counted")
+            draw_others(axes, [row for row in rows if not row[key] and row not in low])
+        figure.draw_without_rendering()
+        for axes, key in zip(panels, COSTS, strict=True):
+            draw_counted(axes, [row for row in rows if row[key]], key)
 
 
 def main() -> None:
