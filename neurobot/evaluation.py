@@ -80,13 +80,24 @@ def evaluate(
 def told_of(controllers: Sequence[str]) -> dict[str, Any]:
     """Say with what a run is made, and who drives."""
     brains = {name: describe(name) for name in controllers}
-    return {"provenance": provenance(), "controllers": brains}
+    return {"provenance": [provenance()], "controllers": brains}
 
 
 def check(wanted: Sequence[Job]) -> None:
     """Say what is wrong before anything runs."""
     for job in {job.setting: job for job in reversed(wanted)}.values():
         seat_controller(job, open_env(job.env, job.scenario, job.options))
+
+
+def tell(store: Store, facts: Mapping[str, Any]) -> None:
+    """Note facts of a run in a folder that may hold some: of other brains, of commands before."""
+    known, told = store.facts(), dict(facts)
+    for name in ("controllers", "complexity"):
+        if name in told:
+            told[name] = {**known.get(name, {}), **told[name]}
+    if "provenance" in told:
+        told["provenance"] = known.get("provenance", []) + told["provenance"]
+    store.add_all([], told)
 
 
 def run_all(
@@ -104,7 +115,7 @@ def run_all(
     with ExitStack() as stack:
         store = stack.enter_context(Store(Path(out))) if out is not None else None
         if store:
-            store.add_all([], dict(facts or {}))
+            tell(store, facts or {})
         return run_wanted(wanted, engine, store, progress or (lambda done, total: None))
 
 

@@ -162,7 +162,13 @@ def test_a_run_says_with_what_it_was_made_and_goes_on(tiny: Suite, tmp_path: Pat
     assert told["class"] == "neurobot.controllers.braitenberg:BraitenbergController"
     assert told["sensor"] == "range"
     assert len(told["config_sha256"]) == 64
-    assert run.facts["provenance"]["numpy"] == np.__version__
+    assert run.provenance[0]["numpy"] == np.__version__
+
+    evaluate_suite("vfh", suite="tiny", quick=True, out=tmp_path)
+    run = read_run(tmp_path)
+    assert len(run.episodes) == 16 + 4
+    assert list(run.facts["controllers"]) == ["straight", "braitenberg", "vfh"]
+    assert len(run.provenance) == 2
 
     progress: list[tuple[int, int]] = []
     again = evaluate_suite(
