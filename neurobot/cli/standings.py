@@ -75,7 +75,6 @@ def main_cells(suite: Suite) -> Cells:
         "succ.\n%": lambda row: percent(row["success_rate"]),
         "95 %\nint.": lambda row: span(row["by_world_low"], row["by_world_high"]),
         "score\nIQM": lambda row: share(row["score_iqm"]),
-        "95 % int.": lambda row: span(row["score_iqm_low"], row["score_iqm_high"]),
         **{f"{task.name[:5]}\n%": of_task(task.name) for task in suite.tasks},
         "speed\nm/s": lambda row: f"{row['mean_speed_mps']:.2f}",
         "lat.\np99": lambda row: prefixed(row["latency_s_p99"], "s"),
