@@ -45,7 +45,7 @@ def small_suite(folder: Path, episodes: int = 2, time_limit_s: float = 12.0) -> 
     ]
     facts = {
         "suite": {"name": "v1", "quick": False, "sha256": V1.sha256},
-        "provenance": {"neurobot": "0", "command": "neurobot evaluate --suite v1", "numpy": "2"},
+        "provenance": [{"neurobot": "0", "command": "neurobot evaluate --suite v1", "numpy": "2"}],
         "controllers": {name: describe(name) for name in BRAINS},
         "complexity": {"poppins": {"footprint_bytes": 4321, "activation_sparsity": 0.875}},
     }

@@ -23,7 +23,7 @@ from neurobot.report.components import LEAKAGE, PARTS, parts_of
 from neurobot.report.findings import findings
 from neurobot.report.looks import looks
 from neurobot.report.panels import choose, replay_command
-from neurobot.report.pareto import Point, front
+from neurobot.report.pareto import Point, floor_of, front
 from neurobot.report.words import between, counted, listed, many, quantity
 from neurobot.report.worlds import draw_world, last_heading, place_of, polyline
 from neurobot.standings import standings
@@ -299,6 +299,14 @@ def test_the_last_heading_is_that_of_the_last_movement() -> None:
 
 def point(name: str, cost: float, success: float) -> Point:
     return Point(name, cost, cost, cost, success, success, success, "")
+
+
+@pytest.mark.parametrize(
+    ("lowest", "floor"), [(0.0, 0), (0.1, 0), (0.21, 0), (0.23, 20), (0.63, 60), (1.0, 80)]
+)
+def test_the_axis_of_success_begins_below_all_points(lowest: float, floor: int) -> None:
+    assert floor_of([point("a", 1.0, 1.0), point("b", 2.0, lowest)]) == floor
+    assert floor_of([]) == 0
 
 
 def test_nobody_beats_the_front_in_both() -> None:

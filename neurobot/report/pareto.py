@@ -78,12 +78,18 @@ def steps(points: Sequence[Point]) -> Part:
     }
 
 
+def floor_of(points: Sequence[Point]) -> int:
+    """Return where the axis of success begins, in percent: a multiple of 20 below all intervals."""
+    lowest = min((point.success_low for point in points), default=0.0)
+    return max(20 * int(5 * (lowest - 0.02)), 0)
+
+
 def pareto(points: Sequence[Point], looks: Mapping[str, Look], title: str, unit: str) -> Part:
     """Draw success over a cost; title: of the cost, unit: its SI unit."""
     traces = [steps(points), *(trace_of(point, looks[point.brain]) for point in points)]
     costs = [cost for point in points for cost in (point.cost_low or point.cost, point.cost_high)]
     across = log_axis(title, unit, costs, dense=True)
-    up = axis("Success, % of episodes", range=[-3, 103], tick0=0, dtick=20)
+    up = axis("Success, % of episodes", range=[floor_of(points) - 3, 103], tick0=0, dtick=20)
     wide = layout((62, 20, 16, 58), xaxis=across, yaxis=up, showlegend=False, hovermode="closest")
     below: dict[str, Any] = {"orientation": "h", "y": -0.2, "yanchor": "top", "font": {"size": 12}}
     lower = 80 + 12 * len(points)  # two names in a row
