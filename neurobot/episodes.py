@@ -81,6 +81,7 @@ class Record(Episode):
     seed: int
     shortest_m: float | None  # to the goal, see `shortest_of`
     progress: float  # 0..1, see `progress_of`
+    fastest_s: float | None = None  # the shortest way at top speed
 
     @property
     def place(self) -> Place:
@@ -105,6 +106,16 @@ class Record(Episode):
         if self.shortest_m is None:
             return None
         return self.progress * self.shortest_m / max(self.path_m, self.shortest_m)
+
+    @property
+    def sct(self) -> float | None:
+        """Success weighted by completion time (Yokoyama et al. 2021), whose optimum is `fastest_s`.
+
+        None where there is no goal.
+        """
+        if self.fastest_s is None:
+            return None
+        return self.success * self.fastest_s / max(self.duration_s, self.fastest_s)
 
     @property
     def score(self) -> float:
@@ -202,6 +213,7 @@ def shortest_of(job: Job, batch: Batch, row: int) -> float | None:
 
 def to_record(job: Job, episode: Episode, batch: Batch, row: int) -> Record:
     """Say of an episode in a row of a batch what it was."""
+    shortest_m = shortest_of(job, batch, row)
     return Record(
         **vars(episode),
         controller=job.controller,
@@ -210,7 +222,8 @@ def to_record(job: Job, episode: Episode, batch: Batch, row: int) -> Record:
         cell=job.cell,
         episode=job.episode,
         seed=job.seed,
-        shortest_m=shortest_of(job, batch, row),
+        shortest_m=shortest_m,
+        fastest_s=None if shortest_m is None else shortest_m / batch.robot.max_speed_mps,
         progress=progress_of(episode, batch, row),
     )
 

@@ -19,7 +19,7 @@ from neurobot.loop import Timing
 from neurobot.store import Stored, StoreError, read_run
 
 Row = dict[str, Any]
-DERIVED = ("success", "spl", "soft_spl", "score", "mean_speed_mps")
+DERIVED = ("success", "spl", "soft_spl", "sct", "score", "mean_speed_mps")
 TYPES: dict[type, Any] = {
     bool: pa.bool_(),
     int: pa.int64(),

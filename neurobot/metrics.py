@@ -132,6 +132,7 @@ def driving(records: Sequence[Record]) -> Row:
         "path_length_m": mean([record.path_m for record in records]),
         "spl": mean_of_known(record.spl for record in records),
         "soft_spl": mean_of_known(record.soft_spl for record in records),
+        "sct": mean_of_known(record.sct for record in records),
         "path_ratio": mean_of_known(map(path_ratio, reached)),
         "time_to_goal_s": mean_of_known(record.duration_s for record in reached),
         "min_clearance_m": mean([record.clearance_m for record in records]),

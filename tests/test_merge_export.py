@@ -141,7 +141,7 @@ def test_a_table_gives_back_every_figure_in_the_type_that_it_has(run: Path, tmp_
     for row, record in zip(rows, RECORDS, strict=True):
         found = {name: row[name] for name in kept}
         assert found == {name: getattr(record, name) for name in kept}
-        for name in ("success", "spl", "soft_spl", "score", "mean_speed_mps"):
+        for name in ("success", "spl", "soft_spl", "sct", "score", "mean_speed_mps"):
             assert row[name] == getattr(record, name), name
     assert [rows[0][name] for name in Cell._fields] == list(CELL)
     assert [row["condition"] for row in rows] == ["noise", None]

@@ -60,6 +60,8 @@ def test_driving_is_judged_by_paths_clearance_and_smoothness() -> None:
     assert row["path_ratio"] == pytest.approx(12 / 9)
     assert row["spl"] == pytest.approx((9 / 12 + 0) / 2)
     assert row["soft_spl"] == pytest.approx((9 / 12 + 0.3) / 2)
+    assert row["sct"] == pytest.approx((4.5 / 10 + 0) / 2)
+    assert make_record(duration_s=4.0).sct == 1.0
     assert row["mean_clearance_m"] == 1.0
     assert row["near_share"] == pytest.approx(3.0 / 15.0)
     assert row["turn_per_metre_rad"] == pytest.approx(15.0 / 15.0)
@@ -67,8 +69,9 @@ def test_driving_is_judged_by_paths_clearance_and_smoothness() -> None:
 
 
 def test_what_has_no_goal_has_no_time_to_it() -> None:
-    row = summarize([make_record(shortest_m=None)], "paper")
-    assert [row[key] for key in ("time_to_goal_s", "path_ratio", "spl", "soft_spl")] == [None] * 4
+    row = summarize([make_record(shortest_m=None, fastest_s=None)], "paper")
+    figures = "time_to_goal_s", "path_ratio", "spl", "soft_spl", "sct"
+    assert [row[key] for key in figures] == [None] * 5
     lost = summarize([CRASH], "paper")
     assert (lost["time_to_goal_s"], lost["path_ratio"], lost["spl"]) == (None, None, 0.0)
 

@@ -56,6 +56,8 @@ def test_spl_is_measured_by_the_way_of_the_footprint() -> None:
     strange = replace(barred, cell=barred.cell._replace(suite="another"))
     ours, other = run_all([barred, strange], Engine())
     assert ours.shortest_m == world.footprint_m
+    assert world.footprint_m is not None
+    assert ours.fastest_s == world.footprint_m / 2.0  # m/s of the jackal
     assert other.shortest_m == pytest.approx(world.shortest_m, abs=1e-4)  # as the table rounds
 
 
