@@ -10,7 +10,6 @@ between the populations there are: a reader takes only these from it, and compar
 """
 
 import hashlib
-import importlib.metadata
 import json
 import os
 import reprlib
@@ -25,6 +24,7 @@ from neurobot.fixed import Ints
 from neurobot.poppins import Chip, Poppins
 from neurobot.transfer.memories import CROSSINGS, POPULATIONS, Memory, list_memories, load, unload
 from neurobot.transfer.tables import CONNECTIONS, NEURONS, read_file, read_tables, write_tables
+from neurobot.version import __version__
 
 FORMAT, VERSION = "neurobot-chip-images", 1
 HEADER, UNFINISHED = "header.json", "header.json.part"
@@ -66,7 +66,7 @@ def make_header(chip: Chip, sizes: tuple[int, int], files: dict[Memory, bytes]) 
     header: dict[str, Any] = {
         "format": FORMAT,
         "version": VERSION,
-        "neurobot": importlib.metadata.version("neurobot"),
+        "neurobot": __version__,
         "chip": {key: kind(getattr(chip, key)) for key, kind in get_type_hints(Chip).items()},
         "populations": dict(zip(POPULATIONS, sizes, strict=True)),
         "memories": [describe(memory) | {"sha256": sha256(files[memory])} for memory in files],
