@@ -314,6 +314,12 @@ class Trial:
         self.steps += 1
         self.ended = terminated or truncated
 
+    def run(self) -> Episode:
+        """Go on to the end."""
+        while not self.ended:
+            self.step()
+        return self.episode()
+
     def episode(self, fault: str | None = None) -> Episode:
         """Return what has happened until now; fault: why the brain does not go on."""
         pilot, info, poses = self.pilot, self.info, np.array(self.poses)
@@ -344,10 +350,7 @@ def run_episode(
     options: dict[str, Any] | None = None,
 ) -> Episode:
     """Run one closed-loop episode to its end; for the arguments see `Trial`."""
-    trial = Trial(env, controller, seed, timing, options)
-    while not trial.ended:
-        trial.step()
-    return trial.episode()
+    return Trial(env, controller, seed, timing, options).run()
 
 
 class Idle:
@@ -374,8 +377,6 @@ def run_guarded(
     except ControllerError as error:
         return Trial(env, Idle(), seed, timing, options).episode(str(error))
     try:
-        while not trial.ended:
-            trial.step()
+        return trial.run()
     except ControllerError as error:
         return trial.episode(str(error))
-    return trial.episode()

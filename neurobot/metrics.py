@@ -16,7 +16,7 @@ import numpy as np
 from neurobot.cost import COST_TABLES, Tariff
 from neurobot.episodes import Record
 from neurobot.events import Counts
-from neurobot.statistics import wilson as wilson
+from neurobot.statistics import wilson
 from neurobot.trace import unpack
 
 Row = dict[str, Any]

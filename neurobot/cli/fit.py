@@ -20,8 +20,8 @@ from neurobot.episodes import ENVS
 from neurobot.events import Events
 from neurobot.fit.plan import Limits, Plan
 from neurobot.fit.score import Tally, Weights
-from neurobot.metrics import wilson
 from neurobot.quantities import percent, prefixed
+from neurobot.statistics import wilson
 
 if TYPE_CHECKING:
     from neurobot.fit.driving import Drive
