@@ -3,20 +3,18 @@
 Nothing is unpickled, and no array is unpacked before its size is known.
 """
 
-import zipfile
+import reprlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from neurobot.bounded import MIB, Members, listed, parse_array, read_file, reason
 from neurobot.envs.world import ROBOTS, Array, Floats
 
-npy_format: Any = np.lib.format  # typed in some versions of NumPy only
-
 ALLOWED = "an .npz archive of arrays without objects"
+FILE_BYTES = 128 * MIB  # of a file as it lies there, and of all of its arrays, unpacked
 ARRAY_BYTES = 100_000_000  # of one array, unpacked
 OBSTACLES = 1_000_000  # cylinders, corners of polygons, or edges of a map, in one file
 SIDE_M = 500.0  # of the box around everything in a file; the planner's grids grow with its square
@@ -33,8 +31,9 @@ def reading(path: Path, allowed: str) -> Iterator[None]:
     try:
         yield
     except Exception as broken:  # zipfile, zlib, NumPy, Pillow and PyYAML raise a dozen types
-        reason = " ".join(str(broken).split())[:200] or type(broken).__name__
-        raise WorldFileError(f"{path}: cannot be read ({reason}); allowed: {allowed}") from broken
+        raise WorldFileError(
+            f"{path}: cannot be read ({reason(broken)}); allowed: {allowed}"
+        ) from broken
 
 
 def check_file(path: Path) -> None:
@@ -60,12 +59,13 @@ class Archive:
     def __init__(self, path: Path) -> None:
         self.path = path
         check_file(path)
-        with reading(path, ALLOWED), zipfile.ZipFile(path) as members:
-            self.sizes = {
-                member.filename.removesuffix(".npy"): member.file_size
-                for member in members.infolist()
-                if member.filename.endswith(".npy")
-            }
+        with reading(path, ALLOWED):
+            self._members = Members(read_file(path, FILE_BYTES), FILE_BYTES)
+        self.sizes = {
+            info.filename.removesuffix(".npy"): info.file_size
+            for info in self._members.infos
+            if info.filename.endswith(".npy")
+        }
 
     def __contains__(self, name: str) -> bool:
         return name in self.sizes
@@ -82,17 +82,18 @@ class Archive:
         """Unpack one array, of any type but objects and of any shape."""
         if self.sizes[name] > ARRAY_BYTES:
             raise WorldFileError(
-                f"{self.path}: array {name!r} has {self.sizes[name]} bytes; "
+                f"{self.path}: array {reprlib.repr(name)} has {self.sizes[name]} bytes; "
                 f"at most {ARRAY_BYTES} are allowed"
             )
-        with reading(self.path, ALLOWED), zipfile.ZipFile(self.path) as members:
-            unpacked = BytesIO(members.read(f"{name}.npy"))
-            return np.asarray(npy_format.read_array(unpacked, allow_pickle=False))
+        with reading(self.path, ALLOWED):
+            return parse_array(self._members.read(f"{name}.npy"))
 
     def unlike(self, name: str, array: Array, allowed: str) -> WorldFileError:
         """Say that an array is not of the allowed kind."""
         found = f"{array.dtype} of shape {array.shape}"
-        return WorldFileError(f"{self.path}: array {name!r} is {found}; allowed: {allowed}")
+        return WorldFileError(
+            f"{self.path}: array {reprlib.repr(name)} is {found}; allowed: {allowed}"
+        )
 
     def numbers(self, name: str, *shape: int | None) -> Floats:
         """Read finite coordinates as float64; a None in the shape stands for any length."""
@@ -102,6 +103,10 @@ class Archive:
         )
         if not is_number(array) or not fits:
             raise self.unlike(name, array, f"numbers of shape {shape}".replace("None", "n"))
+        if len(array) > OBSTACLES:
+            raise WorldFileError(
+                f"{self.path}: array {name!r} has {len(array)} rows; allowed: at most {OBSTACLES}"
+            )
         floats = array.astype(np.float64)
         if not (np.abs(floats) <= FAR_M).all():
             raise WorldFileError(
@@ -111,18 +116,17 @@ class Archive:
 
     def rows(self, name: str, columns: int) -> Floats:
         """Read points, or what else stands one in a row."""
-        array = self.numbers(name, None, columns)
-        if len(array) > OBSTACLES:
-            raise WorldFileError(
-                f"{self.path}: array {name!r} has {len(array)} rows; allowed: at most {OBSTACLES}"
-            )
-        return array
+        return self.numbers(name, None, columns)
 
     def offsets(self, name: str, total: int) -> Array:
         """Read where each group of rows begins, and where the last one ends: at the total."""
         array = self.read(name)
         if not is_number(array) or array.dtype.kind == "f" or array.ndim != 1 or not array.size:
             raise self.unlike(name, array, "whole numbers of shape (n + 1,)")
+        if len(array) > OBSTACLES:
+            raise WorldFileError(
+                f"{self.path}: array {name!r} has {len(array)} rows; allowed: at most {OBSTACLES}"
+            )
         spans = array[0] == 0 and array[-1] == total
         if not spans or (array[1:] < array[:-1]).any():
             raise WorldFileError(
@@ -148,9 +152,10 @@ class Archive:
         array = self.read(name)
         if array.dtype.kind != "U" or array.size != 1:
             raise self.unlike(name, array, f"one name among {', '.join(ROBOTS)}")
-        robot = str(array.reshape(()))
+        with reading(self.path, ALLOWED):  # not every number of 32 bits is a letter
+            robot = str(array.reshape(()))
         if robot not in ROBOTS:
             raise WorldFileError(
-                f"{self.path}: {name}: unknown {robot!r}; known: {', '.join(ROBOTS)}"
+                f"{self.path}: {name}: unknown {reprlib.repr(robot)}; known: {', '.join(ROBOTS)}"
             )
         return robot

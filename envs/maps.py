@@ -16,7 +16,8 @@ from typing import Protocol
 
 import numpy as np
 
-from neurobot.envs.archive import Archive, WorldFileError
+from neurobot.bounded import listed
+from neurobot.envs.archive import OBSTACLES, Archive, WorldFileError
 from neurobot.envs.mapfiles import (
     CYLINDER_ARRAYS,
     POLYGON_ARRAYS,
@@ -137,8 +138,17 @@ def pick_maps(archive: Archive, pick: str | None) -> Maps:
     """Read the map of a name, or all of them."""
     known = map_names(archive)
     if pick is not None and pick not in known:
-        raise WorldFileError(f"{archive.path}: unknown map {pick!r}; known: {', '.join(known)}")
-    return Maps(tuple(read_map(archive, name) for name in (known if pick is None else [pick])))
+        raise WorldFileError(f"{archive.path}: unknown map {pick!r}; known: {listed(known)}")
+    maps, edges = [], 0
+    for name in known if pick is None else [pick]:
+        maps.append(read_map(archive, name))
+        edges += maps[-1].edges
+        if edges > OBSTACLES:
+            raise WorldFileError(
+                f"{archive.path}: maps of more than {OBSTACLES} edges found; allowed: at most "
+                "that in one file"
+            )
+    return Maps(tuple(maps))
 
 
 def open_npz(path: Path, pick: str | None, scenario: str) -> Filed:
@@ -154,7 +164,7 @@ def open_npz(path: Path, pick: str | None, scenario: str) -> Filed:
         worlds = read_polygons(archive)
     else:
         raise WorldFileError(
-            f"{path}: no world in the arrays {', '.join(archive.sizes) or '(none)'}; allowed: "
+            f"{path}: no world in the arrays {listed(archive.sizes or ['(none)'])}; allowed: "
             f"{', '.join(CYLINDER_ARRAYS)}, or {', '.join(POLYGON_ARRAYS)}, or NAME and NAME{META}"
         )
     return Filed(scenario, worlds, pick_positions(path, pick, len(worlds)))

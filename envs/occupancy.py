@@ -8,7 +8,9 @@ solid beyond the picture, around which thin walls stand.
 """
 
 import math
+import reprlib
 from dataclasses import dataclass, replace
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ import numpy as np
 import yaml
 from PIL import Image
 
+from neurobot.bounded import KIB, MIB, read_file
 from neurobot.envs.archive import (
     FAR_M,
     OBSTACLES,
@@ -31,7 +34,8 @@ from neurobot.envs.scene import Scene
 from neurobot.envs.world import Array, Robot
 
 PIXELS = 64_000_000  # of one map; Pillow warns of bombs above 89 million
-YAML_BYTES = 1_000_000
+IMAGE_BYTES = 128 * MIB
+YAML_BYTES = 64 * KIB  # a map takes 200 bytes
 APART_M = 10.0  # start and goal are so far apart, or half the map's diagonal if that is less
 META = "__meta"
 META_NUMBERS = ("resolution", "origin x", "origin y", "occupied_thresh", "free_thresh")
@@ -48,6 +52,11 @@ class OccupancyMap:
     name: str
     scene: Scene
     ground: Scene
+
+    @property
+    def edges(self) -> int:
+        """Edges of what is solid, or of what is no ground, whichever are more."""
+        return max(len(self.scene.outlines), len(self.ground.outlines))
 
     def draw(self, rng: np.random.Generator, robot: Robot) -> Scene:
         """Draw start and goal on the largest connected ground that has room for the robot."""
@@ -138,11 +147,17 @@ def read_ros_map(path: Path) -> OccupancyMap:
         if key not in table:
             raise WorldFileError(f"{path}: key {key!r} is missing; needed: {', '.join(ROS_KEYS)}")
     if table.get("mode", ROS_MODE) != ROS_MODE:
-        raise WorldFileError(f"{path}: mode = {table['mode']!r} found; allowed: {ROS_MODE}")
+        raise WorldFileError(
+            f"{path}: mode = {reprlib.repr(table['mode'])} found; allowed: {ROS_MODE}"
+        )
     if table["negate"] not in (0, 1):
-        raise WorldFileError(f"{path}: negate = {table['negate']!r} found; allowed: 0 or 1")
+        raise WorldFileError(
+            f"{path}: negate = {reprlib.repr(table['negate'])} found; allowed: 0 or 1"
+        )
     if not isinstance(table["image"], str):
-        raise WorldFileError(f"{path}: image = {table['image']!r} found; allowed: a file's name")
+        raise WorldFileError(
+            f"{path}: image = {reprlib.repr(table['image'])} found; allowed: a file's name"
+        )
     scale = Scale(
         number(path, "resolution", table["resolution"]),
         read_origin(path, table["origin"]),
@@ -154,13 +169,21 @@ def read_ros_map(path: Path) -> OccupancyMap:
     )
 
 
+class PlainLoader(yaml.SafeLoader):
+    """Loads plain values, each written where it stands: references to others grow without end."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        """Refuse a reference."""
+        if self.check_event(yaml.AliasEvent):
+            raise ValueError("an alias found; allowed: values as they are")
+        return super().compose_node(parent, index)
+
+
 def read_yaml(path: Path) -> dict[str, Any]:
     """Read a mapping."""
     check_file(path)
-    if (size := path.stat().st_size) > YAML_BYTES:
-        raise WorldFileError(f"{path}: {size} bytes found; at most {YAML_BYTES} are allowed")
     with reading(path, "a mapping in YAML"):
-        table = yaml.safe_load(path.read_bytes())
+        table = yaml.load(read_file(path, YAML_BYTES), PlainLoader)
     if not isinstance(table, dict):
         raise WorldFileError(
             f"{path}: {type(table).__name__} found; allowed: a mapping with {', '.join(ROS_KEYS)}"
@@ -175,13 +198,13 @@ def number(path: Path, key: str, value: object) -> float:
             return float(value)
         except (ValueError, OverflowError):
             pass
-    raise WorldFileError(f"{path}: {key} = {value!r} found; allowed: a number")
+    raise WorldFileError(f"{path}: {key} = {reprlib.repr(value)} found; allowed: a number")
 
 
 def read_origin(path: Path, value: object) -> tuple[float, float]:
     """Read the pose of the lower left corner, which may not be turned."""
     if not isinstance(value, list) or len(value) != 3:
-        raise WorldFileError(f"{path}: origin = {value!r} found; allowed: [x, y, yaw]")
+        raise WorldFileError(f"{path}: origin = {reprlib.repr(value)} found; allowed: [x, y, yaw]")
     x, y, yaw = (number(path, "origin", part) for part in value)
     if yaw != 0:
         raise WorldFileError(f"{path}: origin has a yaw of {yaw} rad; allowed: 0, turn the image")
@@ -191,7 +214,10 @@ def read_origin(path: Path, value: object) -> tuple[float, float]:
 def read_pixels(path: Path) -> Array:
     """Read a picture as (rows, columns) uint8; colours count as map_server counts them."""
     check_file(path)
-    with reading(path, IMAGES), Image.open(path, formats=IMAGE_FORMATS) as image:
+    with (
+        reading(path, IMAGES),
+        Image.open(BytesIO(read_file(path, IMAGE_BYTES)), formats=IMAGE_FORMATS) as image,
+    ):
         if image.width * image.height > PIXELS:
             raise ValueError(f"{image.width} x {image.height} pixels, at most {PIXELS} are allowed")
         return grey(image)
