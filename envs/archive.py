@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from neurobot.bounded import MIB, Members, listed, parse_array, read_file, reason
+from neurobot.bounded import MIB, Members, parse_array, read_file, reason
 from neurobot.envs.world import ROBOTS, Array, Floats
 
 ALLOWED = "an .npz archive of arrays without objects"

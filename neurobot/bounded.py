@@ -143,7 +143,8 @@ class Members:
             ) from error
         if len(content) != info.file_size:
             raise ValueError(
-                f"{reprlib.repr(name)}: {len(content)} bytes found; allowed: {info.file_size}, as was said"
+                f"{reprlib.repr(name)}: {len(content)} bytes found; allowed: {info.file_size}, "
+                "as was said"
             )
         return content
 

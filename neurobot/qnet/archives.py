@@ -2,13 +2,16 @@
 
 import io
 import os
+import reprlib
 import struct
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-MOST_BYTES = 1 << 28
+from neurobot.bounded import MEMBER_MARK, MOST_MEMBERS, check_size
+
+MOST_BYTES = 1 << 26
 UNIX = 3
 # What `zipfile` ends with, besides KeyError, on bytes that are no sound archive.
 DAMAGE = (zipfile.BadZipFile, struct.error, ValueError, RuntimeError, OSError, EOFError)
@@ -28,13 +31,11 @@ def read_file(path: Path) -> bytes:
     if not path.is_file():
         raise ValueError("no file found; allowed: a network that was saved")
     try:
+        check_size(size := path.stat().st_size, MOST_BYTES)
         with path.open("rb") as file:
-            content = file.read(MOST_BYTES + 1)
+            return file.read(size)
     except OSError as error:
         raise ValueError(f"it cannot be read ({error.strerror}); allowed: a file") from error
-    if len(content) > MOST_BYTES:
-        raise ValueError(f"more than {MOST_BYTES} bytes found; allowed: at most that")
-    return content
 
 
 def write_file(path: Path, content: bytes) -> None:
@@ -65,13 +66,17 @@ def brief(error: Exception) -> str:
 
 def open_archive(content: bytes) -> zipfile.ZipFile:
     """Open an archive of members as they are, together no larger than a network may be."""
+    if (entries := content.count(MEMBER_MARK)) > MOST_MEMBERS:
+        raise ValueError(f"{entries} arrays found; allowed: up to {MOST_MEMBERS}")
     try:
         archive = zipfile.ZipFile(io.BytesIO(content))
     except DAMAGE as error:
         raise ValueError(f"no archive, or a damaged one ({brief(error)}); allowed: .npz") from error
     for member in archive.infolist():
         if member.compress_type != zipfile.ZIP_STORED:
-            raise ValueError(f"{member.filename!r} is compressed; allowed: arrays as they are")
+            raise ValueError(
+                f"{reprlib.repr(member.filename)} is compressed; allowed: arrays as they are"
+            )
     if sum(member.file_size for member in archive.infolist()) > MOST_BYTES:
         raise ValueError(f"more than {MOST_BYTES} bytes of arrays found; allowed: at most that")
     return archive

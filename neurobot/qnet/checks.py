@@ -20,6 +20,7 @@ MOST_BITS = 8
 WHOLE = "iu"  # NumPy's kinds of integers
 # More than any map or weight tensor of the networks here; what a forged file may ask for at most.
 MOST_VALUES = 1 << 26
+MOST_STORED = 1 << 24  # values of all arrays of a file, which they fill as float32
 
 
 def unsigned_range(bits: int) -> Pair:

@@ -11,13 +11,14 @@ import json
 import math
 import reprlib
 import zipfile
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
+from neurobot.bounded import MIB, check_size
 from neurobot.qnet.archives import (
     make_archive,
     naming,
@@ -26,7 +27,7 @@ from neurobot.qnet.archives import (
     read_member,
     write_file,
 )
-from neurobot.qnet.checks import MOST_BITS, MOST_VALUES, flag, whole, wholes
+from neurobot.qnet.checks import MOST_BITS, MOST_STORED, MOST_VALUES, flag, whole, wholes
 from neurobot.qnet.columns import ColumnConv
 from neurobot.qnet.conv import Conv
 from neurobot.qnet.layers import Add, Channels, Layer, MaxPool, SumPool, check_name
@@ -37,6 +38,7 @@ from neurobot.qnet.signals import REAL_BITS
 
 FORMAT, VERSION = "neurobot-integer-network", 1
 HEADER = "header.npy"
+HEADER_BYTES, MOST_PARTS = MIB, 1000
 KEYS = ("format", "version", "network", "layers", "sha256")
 SETTINGS = tuple(field.name for field in fields(Network) if field.name != "layers")
 # The layers that a file can hold, and which of their constants are arrays, of which type.
@@ -74,8 +76,8 @@ def form(kind: type[Layer], name: str, entry: Header) -> Form:
     if not isinstance(found, list):
         raise ValueError(f"{where}: {reprlib.repr(found)} found; allowed: a shape")
     shape = wholes(f"{where}: shape", found, 1, MOST_VALUES, AXES.get(name, 1))
-    if math.prod(shape) > MOST_VALUES:
-        raise ValueError(f"{where}: shape {shape} found; allowed: at most {MOST_VALUES} values")
+    if math.prod(shape) > MOST_STORED:
+        raise ValueError(f"{where}: shape {shape} found; allowed: at most {MOST_STORED} values")
     bits = entry.get("weight_bits", REAL_BITS)
     if name != "weights" or bits == REAL_BITS:
         return Form(shape, LAYERS[kind][name])
@@ -143,6 +145,7 @@ def save(network: Network, path: Path | str) -> None:
 def read_header(archive: zipfile.ZipFile, name: str, version: int) -> Header:
     """Read a header of the format of this name and version, whatever else it tells."""
     content = read_member(archive, HEADER)
+    check_size(len(content), HEADER_BYTES)
     size = len(content) - len(Form((0,)).encode(np.zeros(0, np.uint8)))
     text = Form((max(size, 0),)).decode(content).tobytes()
     try:
@@ -164,6 +167,8 @@ def check_header(
     require_keys("network", header["network"], settings)
     if not isinstance(header[parts], list):
         raise ValueError(f"{parts}: {reprlib.repr(header[parts])} found; allowed: a list")
+    if len(header[parts]) > MOST_PARTS:
+        raise ValueError(f"{parts}: {len(header[parts])} found; allowed: up to {MOST_PARTS}")
 
 
 def kind_of(number: int, entry: Any) -> type[Layer]:
@@ -197,6 +202,12 @@ def read_layer(archive: zipfile.ZipFile, number: int, entry: Any) -> tuple[Layer
     return kind(**values), contents
 
 
+def check_stored(arrays: Iterable[int]) -> None:
+    """Refuse arrays of so many values that are too many together."""
+    if (total := sum(arrays)) > MOST_STORED:
+        raise ValueError(f"arrays of {total} values found; allowed: up to {MOST_STORED} together")
+
+
 def check_names(archive: zipfile.ZipFile, arrays: dict[str, bytes]) -> None:
     """Refuse arrays that nothing in the header asks for."""
     for name in archive.namelist():
@@ -222,6 +233,7 @@ def decode(content: bytes) -> Network:
         layer, contents = read_layer(archive, number, entry)
         layers.append(layer)
         arrays |= contents
+        check_stored(getattr(each, name).size for each in layers for name in LAYERS[type(each)])
     check_names(archive, arrays)
     network = Network(**header["network"], layers=tuple(layers))
     check_sum(header, arrays)

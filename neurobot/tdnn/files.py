@@ -19,10 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurobot.qnet.archives import naming, open_archive, read_member, write_file
-from neurobot.qnet.checks import INT64, MOST_VALUES, whole, wholes
+from neurobot.qnet.checks import INT64, MOST_STORED, MOST_VALUES, whole, wholes
 from neurobot.qnet.files import (
     check_header,
     check_names,
+    check_stored,
     check_sum,
     load_saved,
     read_header,
@@ -128,8 +129,8 @@ def check_sizes(entry: Header) -> None:
     if tree is not None:
         require_keys(f"{name}: tree", tree, ("fan_in", "leaves"))
         sizes.append(shape[0] * whole(f"{name}: leaves", tree["leaves"], 1, MOST_VALUES))
-    if max(sizes) > MOST_VALUES:
-        raise ValueError(f"{name}: {max(sizes)} values found; allowed: at most {MOST_VALUES}")
+    if max(sizes) > MOST_STORED:
+        raise ValueError(f"{name}: {max(sizes)} values found; allowed: at most {MOST_STORED}")
     for key in ("low", "high"):
         if entry[key] is not None:
             whole(f"{name}: {key}", entry[key], *INT64)
@@ -179,6 +180,7 @@ def decode(content: bytes) -> Net:
         stage, contents = read_stage(archive, number, entry)
         stages.append(stage)
         arrays |= contents
+        check_stored(each.weights.size for each in stages if isinstance(each, Neurons))
     check_names(archive, arrays)
     settings = header["network"]
     if (found := settings["clocking"]) is not None:
