@@ -16,6 +16,7 @@ from neurobot.mac.plan import Pass, make_plan
 from neurobot.mac.products import products_of
 from neurobot.mac.schedules import Job
 from neurobot.qnet import INPUT, Layer, Network, Runner
+from neurobot.qnet.runner import Plans
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +40,21 @@ class Processor:
         """Plan all passes, and count what happens in every run."""
         self.network = network
         self.array = array or MacArray()
-        self.runner = Runner(network)
         self._passes = make_plan(network, self.array)
         banks = memories.banks(network, self._passes, self.array)
         self._jobs = {job.conv.name: job for job in memories.jobs(self._passes)}
+        self._image = MacEvents(activation_writes=self._passes[0].sources[0].words, banks=banks)
+        self._static = [self._count(part) for part in self._passes]
+        self._total = numbers(sum(self._static, self._image))
+        self.replan({})
+
+    def replan(self, plans: Plans) -> None:
+        """Run layers by other plans than `neurobot.qnet` has; what is counted stays the same."""
+        self.runner = Runner(self.network, plans)
         self._products = {
             name: products_of(job, self.array, self.maps[job.conv.inputs[0]])
             for name, job in self._jobs.items()
         }
-        self._image = MacEvents(activation_writes=self._passes[0].sources[0].words, banks=banks)
-        self._static = [self._count(part) for part in self._passes]
-        self._total = numbers(sum(self._static, self._image))
         self._events: MacEvents | None = None
 
     def _count(self, part: Pass) -> MacEvents:
@@ -63,6 +68,14 @@ class Processor:
         scores = self.runner(image)
         self._events = None
         return scores
+
+    @property
+    def spans(self) -> list[tuple[Job | None, int]]:
+        """The convolution, if it is one, and the cycles of each pass, in the order of a run."""
+        return [
+            (self._jobs.get(part.layer.name), static.cycles)
+            for part, static in zip(self._passes, self._static, strict=True)
+        ]
 
     @property
     def maps(self) -> dict[str, NDArray[Any]]:

@@ -148,7 +148,11 @@ def make_window(conv: Conv, padded: Shape, made: Shape) -> Window:
 
 def lay_out(conv: Conv) -> Any:
     """Return the weights as the kernels read them, flat; 0 where the last lanes are not needed."""
-    weights = conv.weights if conv.real else conv.integers
+    return arrange(conv, conv.weights if conv.real else conv.integers)
+
+
+def arrange(conv: Conv, weights: Any) -> Any:
+    """Return numbers of the shape of a convolution's weights in the order that kernels read."""
     out, *kernel, given = weights.shape
     groups = 1 if is_apart(conv) else conv.groups
     made = out // groups

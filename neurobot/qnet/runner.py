@@ -21,6 +21,13 @@ from neurobot.qnet.scales import Affine, Requant, Scores
 
 def plan_conv(conv: Conv, target: Map, source: Map, taps: Array, number: int) -> list[Step]:
     """Count what is not 0, surround the map with zeros, and sum."""
+    return plan_sums(lay_out(conv), conv, target, source, taps, number)
+
+
+def plan_sums(
+    weights: Array, conv: Conv, target: Map, source: Map, taps: Array, number: int
+) -> list[Step]:
+    """Plan a convolution by weights that are laid out, and that may change from run to run."""
     (height, width, channels), (top, left) = source.shape, conv.padding
     axes = zip((height, width), conv.kernel, conv.stride, conv.padding, strict=True)
     by_row, by_column = (np.array(covers(*axis), np.int64) for axis in axes)
@@ -33,7 +40,7 @@ def plan_conv(conv: Conv, target: Map, source: Map, taps: Array, number: int) ->
         steps.append((kernels.embed, (inner.rows, middle)))
     window = make_window(conv, source.shape, target.shape)
     summed = convolve_apart if is_apart(conv) else convolve
-    return [*steps, (summed, (source.memory, lay_out(conv), target.memory, window))]
+    return [*steps, (summed, (source.memory, weights, target.memory, window))]
 
 
 def plan_requant(layer: Requant, target: Map, source: Map) -> list[Step]:
