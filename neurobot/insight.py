@@ -8,6 +8,7 @@ trees that join them, each with a register. `stream` goes through it clock by cl
 That the published machine takes a sample per clock is inferred from its published throughput.
 """
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields, replace
 from typing import Any, NamedTuple
@@ -24,7 +25,8 @@ from neurobot.tdnn.batched import make_layout, make_scratch, run_frames
 from neurobot.tdnn.clocked import COUNTS, make_state, run_clocks
 from neurobot.tdnn.form import Clocking, Maxima, Net
 from neurobot.tdnn.hardware import hardware
-from neurobot.tdnn.single import Frame
+from neurobot.tdnn.single import Constants, Frame
+from neurobot.tdnn.struck import Hit, run_struck
 from neurobot.tdnn.timing import check_clocking, latency, timings
 from neurobot.tdnn.wiring import Circuit, make_circuit
 
@@ -121,21 +123,25 @@ class Machine:
     """A network of integers that runs in time, as a machine; not to be shared among threads.
 
     clock: how many clocks have gone by since the last reset; events: what the last run took, or all
-    streaming since the last reset; latency: clocks from a frame's last sample to its scores.
+    streaming since the last reset; latency: clocks from a frame's last sample to its scores;
+    through: clocks from its first sample on for which it keeps the machine busy. circuit: what
+    streaming reads; hits: what strikes the delay lines in the next `run`, which for its sake goes
+    clock by clock, and in no other.
     """
 
     def __init__(self, net: Net) -> None:
         """Wire the machine up; raises ValueError, with a stage's name, for what it cannot hold."""
         check_net(net)
         self.net, self.latency = net, latency(net)
-        self._circuit, self._layout, self._frame = make_circuit(net), make_layout(net), Frame(net)
-        self._each = each_frame(net, self._circuit)
-        self._through = clocks_through(self._circuit)
+        self.hits: Sequence[Hit] = ()
+        self.circuit, self._layout, self._frame = make_circuit(net), make_layout(net), Frame(net)
+        self._each = each_frame(net, self.circuit)
+        self.through = clocks_through(self.circuit)
         self.reset()
 
     def reset(self) -> None:
         """Go back to before the first clock."""
-        self._state, self.clock, self._came = make_state(self._circuit), 0, 0
+        self._state, self.clock, self._came = make_state(self.circuit), 0, 0
         self.events = self._times(0, 0)
 
     def _times(self, frames: int, macs: int) -> InsightEvents:
@@ -154,15 +160,15 @@ class Machine:
         if given.ndim == 4:
             given = self._spread(given)
         check_samples(self.net, given, (*given.shape[:1], self.net.input_shape[2]))
-        return self._go_on(given, frames=(self.clock + len(given)) // self._circuit.frame + 1)
+        return self._go_on(given, frames=(self.clock + len(given)) // self.circuit.frame + 1)
 
     def finish(self) -> Stream:
         """Go on until the last frame that began is all through; samples that it lacks are 0.
 
         Afterwards the machine is as after a reset, but for its events.
         """
-        frames = -(-self.clock // self._circuit.frame)
-        last = max(frames - 1, 0) * self._circuit.frame + self._through
+        frames = -(-self.clock // self.circuit.frame)
+        last = max(frames - 1, 0) * self.circuit.frame + self.through
         clocks = max(last - self.clock, 0) if frames else 0
         found = self._go_on(np.zeros((clocks, self.net.input_shape[2]), np.int64), frames)
         events = self.events
@@ -172,7 +178,7 @@ class Machine:
 
     def _spread(self, images: Array) -> Array:
         """Return the samples (clocks, channels) of images, with the clocks outside of them."""
-        circuit, (rows, columns, channels) = self._circuit, self.net.input_shape
+        circuit, (rows, columns, channels) = self.circuit, self.net.input_shape
         check_samples(self.net, images, (*images.shape[:1], rows, columns, channels))
         lines = circuit.frame // circuit.line
         samples = np.zeros((len(images), lines, circuit.line, channels), np.int64)
@@ -184,9 +190,9 @@ class Machine:
         most = frames - self._came
         scores = np.zeros((most, self.net.signals[-1].shape[2]), np.int64)
         times, given = np.zeros(most, np.int64), np.ascontiguousarray(samples, np.int64)
-        came = run_clocks(self._circuit, self._state, given, self.clock, frames, scores, times)
+        came = run_clocks(self.circuit, self._state, given, self.clock, frames, scores, times)
         self.clock, self._came = self.clock + len(given), self._came + came
-        streamed = min(self.clock, frames * self._circuit.frame)
+        streamed = min(self.clock, frames * self.circuit.frame)
         self.events = replace(
             self._each,
             cycles=self._came * self.latency,
@@ -208,13 +214,31 @@ class Machine:
         """Return the scores (n,) of an image of integers (rows, columns, channels)."""
         pixels = np.asarray(image)
         check_samples(self.net, pixels, self.net.input_shape)
-        scores = self._frame.run(pixels)
-        self.events = self._times(1, self._frame.macs)
+        scores, macs = self._frame.run(pixels), self._frame.macs
+        if self.hits:
+            macs = run_struck(self.circuit, self._alone(pixels), self.hits, scores[None])
+            self.hits = ()
+        self.events = self._times(1, macs)
         return scores
+
+    def _alone(self, image: Array) -> Array:
+        """Return the samples (clocks, channels) of an image, until it is all through."""
+        clocks = max(self.through, self.circuit.frame)
+        samples = np.zeros((clocks, self.net.input_shape[2]), np.int64)
+        samples[: self.circuit.frame] = self._spread(image[None])
+        return samples
+
+    @property
+    def constants(self) -> dict[str, Constants]:
+        """By layer, what `run` reads, as long as nothing is struck."""
+        return self._frame.constants
 
     @property
     def maps(self) -> dict[str, Array]:
-        """By stage and "input", the map of the last `run`, which the next one overwrites."""
+        """By stage and "input", the map of the last `run`, which the next one overwrites.
+
+        Of one that was struck, the maps as they would have been.
+        """
         return self._frame.maps
 
     def run_all(self, images: ArrayLike, threads: int | None = None) -> Array:

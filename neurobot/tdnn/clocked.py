@@ -1,4 +1,7 @@
-"""The streaming machine, clock by clock, in int64: registers, delay lines, taps that switch off.
+"""The streaming machine, clock by clock: registers, delay lines, taps that switch off.
+
+Sums of synapses have 32 bits and wrap around, which only faulty weights make them do; what is made
+of them has 64 bits.
 
 All registers change together at the end of a clock: stages take their turn from the last one to the
 first, so that each of them reads what the one before it held when the clock began.
@@ -79,7 +82,7 @@ def switch_taps(c: Circuit, state: State, s: int, row: int, column: int) -> None
 @kernel
 def put_out(stage: Any, neuron: Any, total: int) -> int:
     """Return what a neuron makes of its sum."""
-    code = (total * neuron.scale + neuron.bias) >> stage.shift
+    code = (np.int64(np.int32(total)) * neuron.scale + neuron.bias) >> stage.shift
     code = saturate(code, stage.low, stage.high)
     return int(2 * code - stage.odd) if stage.odd else code
 

@@ -71,15 +71,24 @@ def join(base: int, below: Array, above: Array, fan_in: int) -> Array:
     return made
 
 
+def synapse_places(layer: Neurons) -> Array:
+    """Return where the weights of all synapses stand, (synapses, 4), as they are wired up.
+
+    By neuron, then by leaf, in each leaf as they stand in the weights.
+    """
+    places = np.argwhere(layer.weights != 0)
+    leaf = np.zeros(len(places)) if layer.tree is None else layer.tree.leaf[tuple(places.T)]
+    return np.asarray(places[np.lexsort((leaf, places[:, 0]))])
+
+
 def wire(layer: Stage, channels: int) -> tuple[list[Array], Array]:
     """Return the hardware neurons of a stage, storey by storey, and its synapses."""
     if not isinstance(layer, Neurons):
         return [np.zeros(channels, NEURON)], np.zeros(0, SYNAPSE)
-    places, tree = np.argwhere(layer.weights != 0), layer.tree
-    leaf, counts = np.zeros(len(places), np.int64), layer.fan_ins[:, None]
+    places, tree, counts = synapse_places(layer), layer.tree, layer.fan_ins[:, None]
     shifts, sizes = np.zeros_like(counts), [np.ones(len(counts), np.int64)]
     if tree is not None:
-        leaf, shifts, counts = tree.leaf[tuple(places.T)], tree.shifts, leaf_counts(tree)
+        shifts, counts = tree.shifts, leaf_counts(tree)
         sizes = storey_counts(np.count_nonzero(counts, axis=1), tree)
     used = counts > 0
     used[~used.any(axis=1), 0] = True  # a lone bias
@@ -93,7 +102,6 @@ def wire(layer: Stage, channels: int) -> tuple[list[Array], Array]:
         storeys.append(join(base, below, above, tree.fan_in))
         base += int(below.sum())
     storeys[-1]["scale"], storeys[-1]["bias"] = layer.scale, layer.bias
-    places = places[np.lexsort((leaf, places[:, 0]))]  # in each leaf as they stand in the weights
     synapses = np.zeros(len(places), SYNAPSE)
     synapses["tap"] = places[:, 1] * layer.kernel[1] + places[:, 2]
     synapses["channel"] = places[:, 3]
