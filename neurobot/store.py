@@ -1,12 +1,31 @@
-"""Episode records on disk: one SQLite file per run folder, one row per episode, written at once."""
+"""Episode records on disk: one SQLite file per run folder, one row per episode, written at once.
+
+What was written stays, whatever ends the process, fills the disk or cuts the file's log short.
+Several processes may write to a folder, and others read it meanwhile.
+"""
 
 import json
+import shutil
 import sqlite3
-from collections.abc import Iterable
-from contextlib import closing
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
+
+from neurobot.databases import (
+    PausedError,
+    StoreError,
+    code_of,
+    connect,
+    damaged,
+    patiently,
+    reason,
+    refusal,
+)
+
+__all__ = ["FILE_NAME", "PausedError", "Run", "Store", "StoreError", "Stored", "read_run"]
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS episodes (
@@ -20,10 +39,8 @@ CREATE TABLE IF NOT EXISTS facts (
 );
 """
 FILE_NAME = "episodes.sqlite"
-
-
-class StoreError(ValueError):
-    """A run folder that cannot be read or written."""
+LOG_NAME = f"{FILE_NAME}-wal"
+UNREADABLE = (ValueError, TypeError, RecursionError)  # of rows that are none of ours
 
 
 class Stored(NamedTuple):
@@ -53,12 +70,20 @@ def canonical(value: Any) -> str:
 
 
 def stored(key: str, result: str, trace: bytes | None) -> Stored:
-    """Read a row."""
-    return Stored(json.loads(key), json.loads(result), trace or b"")
+    """Read a row; refuse one that no version of ours can have written."""
+    read = Stored(json.loads(key), json.loads(result), trace or b"")
+    if not (isinstance(read.key, dict) and isinstance(read.result, dict)):
+        raise ValueError("a row without names found")
+    if not isinstance(read.trace, bytes):
+        raise ValueError("a trace found that is no bytes")
+    return read
 
 
 def columns_of(connection: sqlite3.Connection, table: str) -> list[str]:
     """Name the columns of a table; none where there is no such table."""
+    query = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
+    if connection.execute(query, (table,)).fetchone() is None:
+        return []
     return [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
 
 
@@ -70,6 +95,44 @@ def read_facts(connection: sqlite3.Connection) -> dict[str, Any]:
     return {name: json.loads(value) for name, value in rows}
 
 
+def read_episodes(connection: sqlite3.Connection) -> list[Stored]:
+    """Read all rows; none where a run was stopped before it could begin."""
+    columns = columns_of(connection, "episodes")
+    if not columns and not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+        return []
+    trace = "trace" if "trace" in columns else "NULL"
+    rows = connection.execute(f"SELECT key, result, {trace} FROM episodes ORDER BY rowid")
+    return [stored(*row) for row in rows]
+
+
+def read_from(path: Path, options: str = "") -> Run:
+    """Read a database and its log, as one state of it."""
+    place = f"{path.absolute().as_uri()}?mode=ro{options}"
+    with closing(connect(place, uri=True, isolation_level=None)) as store:
+        store.execute("BEGIN")
+        return Run(read_episodes(store), read_facts(store))
+
+
+def read_copy(path: Path) -> Run:
+    """Read a database and its log elsewhere: where they lie, their index cannot be made."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name in (FILE_NAME, LOG_NAME):
+            shutil.copy(path.with_name(name), folder)
+        return read_from(Path(folder) / FILE_NAME)
+
+
+def read_logged(path: Path) -> Run:
+    """Read a database; without a log beside it nobody is writing, and nothing is written here."""
+    if not path.with_name(LOG_NAME).exists():
+        return read_from(path, "&immutable=1")
+    try:
+        return read_from(path)
+    except sqlite3.OperationalError as error:
+        if code_of(error) not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
+            raise
+    return read_copy(path)
+
+
 def read_run(folder: Path) -> Run:
     """Read all of a run folder, also an older version's, and change nothing there."""
     path = folder / FILE_NAME
@@ -78,15 +141,11 @@ def read_run(folder: Path) -> Run:
             f"{folder}: no episodes there; `neurobot evaluate --out` makes such folders"
         )
     try:
-        # Without a log beside it nobody is writing: then nothing need be written to read it.
-        still = "" if path.with_name(f"{FILE_NAME}-wal").exists() else "&immutable=1"
-        place = f"{path.absolute().as_uri()}?mode=ro{still}"
-        with closing(sqlite3.connect(place, uri=True)) as store:
-            trace = "trace" if "trace" in columns_of(store, "episodes") else "NULL"
-            rows = store.execute(f"SELECT key, result, {trace} FROM episodes ORDER BY rowid")
-            return Run([stored(*row) for row in rows], read_facts(store))
-    except (sqlite3.Error, ValueError) as error:
-        raise StoreError(f"{path}: cannot read episodes there: {error}") from error
+        return patiently(lambda: read_logged(path))
+    except (sqlite3.Error, OSError) as error:
+        raise StoreError(f"{path}: cannot read episodes there: {reason(error)}") from error
+    except UNREADABLE as error:
+        raise damaged(path, error) from error
 
 
 class Store:
@@ -96,14 +155,37 @@ class Store:
         self.path = folder / FILE_NAME
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            self.connection = sqlite3.connect(self.path)
-            self.connection.execute("PRAGMA journal_mode=WAL")
-            self.connection.executescript(SCHEMA)
-            if "trace" not in columns_of(self.connection, "episodes"):
-                self.connection.execute("ALTER TABLE episodes ADD COLUMN trace BLOB")
-            self.connection.commit()
+            self.connection = connect(self.path)
+            patiently(self.prepare)
         except (OSError, sqlite3.Error) as error:
-            raise StoreError(f"--out {folder}: cannot keep episodes there: {error}") from error
+            where = f"--out {folder}: cannot keep episodes there"
+            raise refusal(where, folder, error) from error
+
+    def prepare(self) -> None:
+        """Make the tables that are missing."""
+        self.connection.execute("PRAGMA journal_mode=WAL")
+        self.connection.executescript(SCHEMA)
+        if "trace" not in columns_of(self.connection, "episodes"):
+            self.connection.execute("ALTER TABLE episodes ADD COLUMN trace BLOB")
+        self.connection.commit()
+
+    @contextmanager
+    def guarded(self) -> Iterator[None]:
+        """Turn what SQLite raises into a sentence."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            where = f"{self.path}: cannot write"
+            raise refusal(where, self.path.parent, error, self.kept()) from error
+        except UNREADABLE as error:
+            raise damaged(self.path, error) from error
+
+    def kept(self) -> str:
+        """Say how much stays, if that can be told."""
+        with suppress(sqlite3.Error):
+            (count,) = self.connection.execute("SELECT count(*) FROM episodes").fetchone()
+            return f"; the {count} results there are kept"
+        return ""
 
     def add(self, key: dict[str, Any], result: dict[str, Any], trace: bytes = b"") -> None:
         """Write one episode; it survives whatever happens next."""
@@ -113,18 +195,25 @@ class Store:
         """Write some episodes and facts: all of them, or none if something goes wrong."""
         rows = [(canonical(key), json.dumps(result), trace) for key, result, trace in episodes]
         known = [(name, json.dumps(value)) for name, value in (facts or {}).items()]
-        try:
-            with self.connection as write:
-                write.executemany("INSERT OR REPLACE INTO episodes VALUES (?, ?, ?)", rows)
-                write.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", known)
-        except sqlite3.Error as error:
-            raise StoreError(f"{self.path}: cannot write: {error}") from error
+
+        def write() -> None:
+            with self.connection as connection:
+                connection.executemany("INSERT OR REPLACE INTO episodes VALUES (?, ?, ?)", rows)
+                connection.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", known)
+
+        with self.guarded():
+            patiently(write)
 
     def find(self, key: dict[str, Any]) -> tuple[dict[str, Any], bytes] | None:
         """Return result and trace of an episode, if it is here."""
         query = "SELECT key, result, trace FROM episodes WHERE key = ?"
-        found = self.connection.execute(query, (canonical(key),)).fetchone()
-        return stored(*found)[1:] if found else None
+
+        def look() -> Any:
+            return self.connection.execute(query, (canonical(key),)).fetchone()
+
+        with self.guarded():
+            found = patiently(look)
+            return stored(*found)[1:] if found else None
 
     def note(self, name: str, value: Any) -> None:
         """Write a fact of the whole run, in place of what was known under that name."""
@@ -132,7 +221,8 @@ class Store:
 
     def facts(self) -> dict[str, Any]:
         """Return all facts of the run."""
-        return read_facts(self.connection)
+        with self.guarded():
+            return patiently(lambda: read_facts(self.connection))
 
     def __enter__(self) -> "Store":
         return self
