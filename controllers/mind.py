@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from neurobot.compiled import kernel, part
 from neurobot.controllers import veto
 from neurobot.controllers.wheels import chord, wheel_commands
-from neurobot.decision import Bill, Window, make_window, run
+from neurobot.decision import Bill, Window, make_window, run, run_struck
 from neurobot.decode import NO_WINNER, winner
 from neurobot.encode import FULL, add_change, proximity, write_rate
 from neurobot.fixed import Ints
@@ -205,3 +205,17 @@ def think(mind: Mind, desk: Desk, range_m: Array, goal_x: float, goal_y: float) 
         steer(mind.plan[0], desk, ticks)
     sync()
     return ticks
+
+
+@kernel
+def think_struck(
+    mind: Mind, desk: Desk, range_m: Array, goal_x: float, goal_y: float, hits: Array
+) -> int:
+    """Decide while bits of the neurons are inverted; return how many hits came in time.
+
+    hits: see `decision.run_struck`.
+    """
+    encode(mind, desk, range_m, goal_x, goal_y)
+    ticks, met = run_struck(mind.silicon, mind.bill, desk.work, desk.window, hits)
+    steer(mind.plan[0], desk, ticks)
+    return met

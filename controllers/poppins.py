@@ -12,13 +12,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurobot.controllers import veto
-from neurobot.controllers.mind import PLAN, VOTERS, Array, Floats, Mind, forget, make_desk, think
+from neurobot.controllers.mind import (
+    PLAN,
+    VOTERS,
+    Array,
+    Floats,
+    Mind,
+    forget,
+    make_desk,
+    think,
+    think_struck,
+)
 from neurobot.controllers.program_files import DEFAULT_PROGRAM, find_programs
 from neurobot.controllers.programs import Program
 from neurobot.controllers.wheels import unit_vectors
 from neurobot.events import Events
 from neurobot.iqif import Trace
 from neurobot.loop import Body, Observation
+from neurobot.neurons import Silicon
 from neurobot.poppins import Chip, Poppins
 
 # The zones of a program suit a robot of this circumscribed radius and this stopping distance.
@@ -40,12 +51,17 @@ class Brain:
         self.voters = VOTERS.astype(np.int32)
         self.plan = plan_for(program, body)
         self.sector_of = sector_of
+        self.hits: NDArray[np.int64] | None = None  # in the next decision: `decision.run_struck`
+        self.met = 0
         self.load(veto.build(program.wiring, sectors, chip))
         forget(self.desk)
 
-    def load(self, network: Poppins) -> None:
-        """Configure the chip anew; the new desk remembers nothing."""
-        silicon, bill = network.silicon, network.bill_for(VOTERS)
+    def load(self, network: Poppins, silicon: Silicon | None = None) -> None:
+        """Configure the chip anew; the new desk remembers nothing.
+
+        silicon: what its memories then hold, where that is not what the network says.
+        """
+        silicon, bill = silicon or network.silicon, network.bill_for(VOTERS)
         self.network = network
         self.mind = Mind(silicon, bill, self.plan, self.sector_of)
         self.desk = make_desk(silicon)
@@ -60,10 +76,18 @@ class Brain:
         return self.network.trace(self.trains[:ticks])
 
     def think(self, range_m: NDArray[np.float32], goal: Floats) -> Events:
-        """Decide about a scan and a goal: wheel commands into `desk.wheels`."""
+        """Decide about a scan and a goal: wheel commands into `desk.wheels`.
+
+        Bits of the neurons are inverted meanwhile if `hits` say so; `met` is how many were.
+        """
         totals = self.desk.window.totals
         totals[:] = 0
-        think(self.mind, self.desk, range_m, float(goal[0]), float(goal[1]))
+        seen = self.mind, self.desk, range_m, float(goal[0]), float(goal[1])
+        self.met = 0
+        if self.hits is None:
+            think(*seen)
+        else:
+            self.met, self.hits = think_struck(*seen, self.hits), None
         return self.network.events(totals)
 
 

@@ -24,7 +24,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 def cache_folder() -> str:
     """Return a folder for the compiled code of these very sources; "" where none can be made."""
     here = Path(__file__).parent
-    parts = ("envs", "controllers", "rollout", "qnet", "mac", "imitate", "tdnn", "mars")
+    parts = ("envs", "controllers", "rollout", "qnet", "mac", "imitate", "tdnn", "mars", "faults")
     folders = (here, *(here / part for part in (*parts, "column_cim", "quantize")))
     stats = [(path.name, path.stat()) for folder in folders for path in sorted(folder.glob("*.py"))]
     sources = repr([(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats])

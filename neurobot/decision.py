@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from neurobot.compiled import apart, kernel, part
 from neurobot.decode import is_decided
-from neurobot.fixed import Ints
+from neurobot.fixed import Ints, wrap_around
 from neurobot.iqif import tick, wake
 from neurobot.lanes import LANES, TOGETHER, add_up, lane, sync
 from neurobot.neurons import AMPLITUDE, STIMULUS, TONIC, Silicon, Work
@@ -105,30 +105,74 @@ def count_messages(bill: Bill, window: Window) -> None:
     window.totals[MESSAGES] += messages
 
 
+@part
+def begin(silicon: Silicon, work: Work, window: Window) -> None:
+    """Put the chip to rest, with nothing counted."""
+    wake(silicon, work)
+    for i in range(lane(), window.spikes.shape[0], TOGETHER):
+        window.spikes[i] = 0
+    window.tally[:] = 0
+
+
+@part
+def advance(silicon: Silicon, bill: Bill, work: Work, window: Window, t: int) -> bool:
+    """Take tick t; return whether the majority among the voters is decided."""
+    stimulate(window.trains[t], work.cells, window.totals)
+    if lane() == 0:
+        charge(bill, window.tally[2], window.totals)
+    tick(silicon, work)
+    if lane() == 0:
+        count_spikes(bill, work, window)
+    sync()
+    most, votes, left = window.tally[0], window.tally[1], window.trains.shape[0] - t - 1
+    return bill.voters > 0 and is_decided(most, votes, bill.voters, left)
+
+
 @kernel
 def run(silicon: Silicon, bill: Bill, work: Work, window: Window) -> int:
     """Run from rest to the end of the trains, or until the majority among the voters is decided.
 
     Without voters: to the end. Returns how many ticks it took.
     """
-    ticks = window.trains.shape[0]
-    wake(silicon, work)
-    for i in range(lane(), window.spikes.shape[0], TOGETHER):
-        window.spikes[i] = 0
-    window.tally[:] = 0
+    begin(silicon, work, window)
     done = 0
-    for t in range(ticks):
-        stimulate(window.trains[t], work.cells, window.totals)
-        if lane() == 0:
-            charge(bill, window.tally[2], window.totals)
-        tick(silicon, work)
-        if lane() == 0:
-            count_spikes(bill, work, window)
-        sync()
-        done, most, votes = t + 1, window.tally[0], window.tally[1]
-        if bill.voters > 0 and is_decided(most, votes, bill.voters, ticks - done):
+    for t in range(window.trains.shape[0]):
+        done = t + 1
+        if advance(silicon, bill, work, window, t):
             break
     if lane() == 0:
         count_messages(bill, window)
     sync()
     return done
+
+
+@part
+def invert(cells: Any, hits: Any, first: int, cycle: int) -> int:
+    """Invert the bits that are hit by some cycle, from the first on; return the next hit."""
+    while first < hits.shape[0] and hits[first, 0] <= cycle:
+        block, column, mask = hits[first, 1], hits[first, 2], hits[first, 3]
+        struck = np.int64(cells[block, column]) ^ mask
+        cells[block, column] = wrap_around(struck, hits[first, 4], hits[first, 5])
+        first += 1
+    return first
+
+
+@kernel
+def run_struck(
+    silicon: Silicon, bill: Bill, work: Work, window: Window, hits: Any
+) -> tuple[int, int]:
+    """Run as `run`, on one lane, while bits of the neurons' state are inverted.
+
+    hits: (n, 6) int64 in the order of their cycles, counted from the beginning; each acts between
+    the tick in which it falls and the next one: cycle, block, column in it, mask, and the range of
+    the register. Returns how many ticks it took, and how many hits came before its end.
+    """
+    begin(silicon, work, window)
+    start, met, done = window.totals[CYCLES], 0, 0
+    for t in range(window.trains.shape[0]):
+        met = invert(work.cells, hits, met, window.totals[CYCLES] - start)
+        done = t + 1
+        if advance(silicon, bill, work, window, t):
+            break
+    count_messages(bill, window)
+    return done, met

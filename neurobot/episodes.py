@@ -16,6 +16,9 @@ from neurobot.envs.planner import shortest_path_m
 from neurobot.envs.scene import Scene
 from neurobot.envs.settings import Settings
 from neurobot.events import Counts, Events, kind_of, kinds
+from neurobot.faults.draw import Upsets
+from neurobot.faults.faulted import Faulted
+from neurobot.faults.spec import Faults
 from neurobot.loop import Episode, Idle, Timing, Trial, attach, require_delays, run_guarded
 from neurobot.rollout import Arena
 from neurobot.trace import unpack
@@ -49,6 +52,7 @@ class Job:
     timing: Timing = field(default_factory=Timing)
     options: tuple[tuple[str, Any], ...] = ()  # further keywords of the environment
     cell: Cell | None = None
+    faults: Faults | None = None
 
     @property
     def setting(self) -> "Job":
@@ -62,10 +66,11 @@ class Job:
 
     @property
     def key(self) -> dict[str, Any]:
-        """The same as plain values, with the version that ran it; a cell where there is one."""
+        """The same as plain values, with the version that ran it; cell and faults, if there are."""
         key = {**asdict(self), "options": dict(self.options), "version": __version__}
-        if self.cell is None:
-            del key["cell"]
+        for name in ("cell", "faults"):
+            if key[name] is None:
+                del key[name]
         return key
 
 
@@ -82,6 +87,7 @@ class Record(Episode):
     shortest_m: float | None  # to the goal, see `shortest_of`
     progress: float  # 0..1, see `progress_of`
     fastest_s: float | None = None  # the shortest way at top speed
+    upsets: Upsets | None = None  # what went wrong; None: nothing was meant to
 
     @property
     def place(self) -> Place:
@@ -136,8 +142,9 @@ def job_of(key: Mapping[str, Any]) -> Job:
         for name, value in given.pop("options").items()
     }
     timing, cell = Timing(**given.pop("timing")), given.pop("cell", None)
-    place = cell and Cell(*cell)
-    return Job(**given, timing=timing, options=tuple(options.items()), cell=place)
+    place, told = cell and Cell(*cell), given.pop("faults", None)
+    faults = told and Faults(**told)
+    return Job(**given, timing=timing, options=tuple(options.items()), cell=place, faults=faults)
 
 
 def make_env(env: str, scenario: str, options: tuple[tuple[str, Any], ...]) -> Any:
@@ -166,11 +173,13 @@ def name_world(job: Job, batch: Batch) -> str:
 
 
 def seat_controller(job: Job, env: Any) -> Any:
-    """Build the job's controller and let it know the robot."""
+    """Build the job's controller, with its faults, and let it know the robot."""
     require_delays(env)
     controller = make_controller(job.controller)
     attach(controller, env)
-    return controller
+    if job.faults is None:
+        return controller
+    return Faulted(controller, env.unwrapped, job.faults, job.timing)
 
 
 def share_of_way(scene: Scene, end: Sequence[float]) -> float:
@@ -233,7 +242,8 @@ def run_job(job: Job) -> Record:
     env = open_env(job.env, job.scenario, job.options)
     controller = seat_controller(job, env)
     episode = run_guarded(env, controller, job.seed, job.timing, world_options(job, env))
-    return to_record(job, episode, env.unwrapped.batch, 0)
+    record = to_record(job, episode, env.unwrapped.batch, 0)
+    return record if job.faults is None else replace(record, upsets=controller.upsets)
 
 
 def roll(jobs: Sequence[Job], env: Any, controller: Any, threads: int) -> list[Record]:
@@ -259,6 +269,8 @@ def to_result(record: Record) -> dict[str, Any]:
     """Turn a record into plain values, but for its trace; its events name their chip."""
     result = asdict(record)
     del result["trace"]
+    if record.upsets is None:
+        del result["upsets"]
     if record.events is not None:
         result["events"] = {"chip": record.events.chip, **result["events"]}
     return result
@@ -281,6 +293,8 @@ def from_result(result: Mapping[str, Any], trace: bytes = b"") -> Record:
         kept["events"] = counts_of(events, kept["controller"])
     if cell is not None:
         kept["cell"] = Cell(*cell)
+    if kept.get("upsets") is not None:
+        kept["upsets"] = Upsets(**kept["upsets"])
     return Record(**kept, trace=trace)
 
 

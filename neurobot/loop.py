@@ -65,7 +65,8 @@ class Controller(Protocol):
     After each `act`, an attribute `events` (of a kind of `neurobot.events.Counts`) may tell what
     the decision took on a chip, and `clock_hz` how fast that chip runs; without them a decision
     takes no time and costs nothing. Counts of a chip that no cost table prices, and that bring no
-    prices along (`Counts.tariff`), take time alone.
+    prices along (`Counts.tariff`), take time alone. `slowdown` may tell by how much that clock was
+    slower, and `stall_s` what passed besides.
     """
 
     def reset(self, seed: int) -> None:
@@ -112,9 +113,12 @@ class Timing:
         """Seconds from the observation until the decision that was just taken is there."""
         events = counted(controller)
         clock_hz = self.clock_hz or getattr(controller, "clock_hz", None)
-        if self.instant or events is None or clock_hz is None:
+        stall_s = float(getattr(controller, "stall_s", 0.0))
+        if self.instant:
             return 0.0
-        return float(events.cycles / clock_hz)
+        if events is None or clock_hz is None:
+            return stall_s
+        return float(events.cycles / clock_hz) * getattr(controller, "slowdown", 1.0) + stall_s
 
 
 @kernel
@@ -156,7 +160,8 @@ class ControllerError(RuntimeError):
 
 
 def name_of(controller: object) -> str:
-    """Name the class of a controller, as on the command line."""
+    """Name the class of a controller, as on the command line; of one with faults, its own."""
+    controller = getattr(controller, "driver", controller)
     mind = controller if isinstance(controller, type) else type(controller)
     return f"{mind.__module__}:{mind.__qualname__}"
 
