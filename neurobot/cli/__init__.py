@@ -24,6 +24,8 @@ from neurobot.cli import (
     validate,
     verify,
 )
+from neurobot.cli.endings import FAULTY, WRONG, failed, interrupted, say, terminable
+from neurobot.databases import PausedError
 from neurobot.engine.workers import EngineError
 from neurobot.loop import ControllerError
 
@@ -43,7 +45,6 @@ COMMANDS = (
     validate,
     listing,
 )
-INTERRUPTED = 130  # the shell's status of a program ended by Ctrl-C
 
 
 def parser() -> argparse.ArgumentParser:
@@ -60,26 +61,28 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; what a user can get wrong ends in one sentence and status 2."""
+    """Run a command; what a user can get wrong ends in one sentence and status 2.
+
+    What goes wrong on the way has status 1; for signals see `endings`.
+    """
     args = parser().parse_args(arguments)
+    command: str = args.command
     try:
-        status: int | None = args.function(args)
-    except (ValueError, OSError, ImportError, ControllerError, gym.error.Error) as error:
-        sentence = " ".join(str(error).split("\n"))
-        print(f"neurobot {args.command}: {sentence}", file=sys.stderr)
-        return 2
-    except EngineError as error:
-        print(f"neurobot {args.command}: {error}", file=sys.stderr)
-        return 1
-    except BrokenExecutor as error:
-        print(f"neurobot {args.command}: a worker process died: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        kept = ""
-        if args.command in ("evaluate", "fit", "train", "compile"):
-            kept = "; nothing is kept without --out DIR"
-            if args.out:
-                kept = f"; what is done stays in {args.out}; the same command goes on from there"
-        print(f"neurobot {args.command}: interrupted{kept}", file=sys.stderr)
-        return INTERRUPTED
+        with terminable():
+            status: int | None = args.function(args)
+            sys.stdout.flush()
+    except OSError as error:
+        return failed(command, error)
+    except PausedError as error:
+        say(command, str(error))
+        return FAULTY
+    except (ValueError, ImportError, ControllerError, gym.error.Error) as error:
+        say(command, str(error))
+        return WRONG
+    except (EngineError, BrokenExecutor) as error:
+        died = "a worker process died: " if isinstance(error, BrokenExecutor) else ""
+        say(command, f"{died}{error}")
+        return FAULTY
+    except KeyboardInterrupt as error:
+        return interrupted(args, command, error)
     return status or 0

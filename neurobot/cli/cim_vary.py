@@ -1,7 +1,6 @@
 """`neurobot cim vary`: how networks on arrays bear memory cells that vary, by many draws."""
 
 import argparse
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 from pathlib import Path
@@ -21,7 +20,6 @@ from neurobot.compiled import cores
 from neurobot.qnet import Network, load
 from neurobot.qnet.runner import Array
 
-INTERRUPTED = 130
 SIGMAS, DRAWS = (0.1, 0.2), 10
 DESCRIPTION = """\
 Try networks on memory cells that vary: for each law, sigma and draw, program the cells, run all
@@ -35,7 +33,7 @@ def add_action(actions: Any) -> None:
     options = actions.add_parser(
         "vary", help="networks on memory cells that vary", description=DESCRIPTION
     )
-    options.set_defaults(function=run)
+    options.set_defaults(function=run, resumes=True, command="cim vary")
     add, usual = options.add_argument, Variation()
     add("networks", nargs="+", metavar="NET.npz", help="networks, on arrays or plain")
     add("--images", required=True, metavar="FILE.npz|NAME",
@@ -84,7 +82,7 @@ def find_chips(args: argparse.Namespace, images: Array) -> dict[Chip, Network]:
     return chips
 
 
-def run(args: argparse.Namespace) -> int | None:
+def run(args: argparse.Namespace) -> None:
     """Run `neurobot cim vary`."""
     if args.draws < 1 or args.seed < 0:
         raise ValueError(
@@ -94,20 +92,14 @@ def run(args: argparse.Namespace) -> int | None:
     labelled, calibration = read_labelled(args.images, args.count, args.data)
     study = Study(find_chips(args, calibration), labelled, __version__)
     trials = study.trials(variations, range(args.seed, args.seed + args.draws))
-    try:
-        with progress_bar("trials", not args.json) as progress:
-            lines = run_trials(study, trials, args.out, jobs=args.jobs, progress=progress)
-    except KeyboardInterrupt:
-        text = f"interrupted; what is done stays in {args.out}; the same command goes on from there"
-        print(f"neurobot cim vary: {text}", file=sys.stderr)
-        return INTERRUPTED
+    with progress_bar("trials", not args.json) as progress:
+        lines = run_trials(study, trials, args.out, jobs=args.jobs, progress=progress)
     found = summarize(lines)
     if args.json:
         rows = [summary.plain for summary in found]
         print_json("cim vary", args.seed, rows, images=labelled.plain, out=str(args.out))
     else:
         show(found, study, args.out)
-    return None
 
 
 def points(estimate: Estimate | None) -> str:

@@ -45,7 +45,7 @@ def add_command(commands: Any) -> None:
     options = commands.add_parser(
         "compile", help="a trained network into a streaming machine", description=DESCRIPTION
     )
-    options.set_defaults(function=run)
+    options.set_defaults(function=run, resumes=True)
     add, usual = options.add_argument, Request()
     add("network", metavar="NETWORK", help="a file *.npz of `neurobot train --export`")
     add("--target", default=TARGETS[0], help=f"one of {', '.join(TARGETS)} (default: %(default)s)")

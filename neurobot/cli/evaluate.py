@@ -42,7 +42,7 @@ def add_command(commands: Any) -> None:
     options = commands.add_parser(
         "evaluate", help="drive controllers through scenarios and compare"
     )
-    options.set_defaults(function=run)
+    options.set_defaults(function=run, resumes=True)
     options.add_argument(
         "controllers",
         nargs="*",

@@ -46,7 +46,7 @@ def add_command(commands: Any) -> None:
     options = commands.add_parser(
         "fit", help="search a program for the spiking brain", description=DESCRIPTION
     )
-    options.set_defaults(function=run)
+    options.set_defaults(function=run, resumes=True)
     add = options.add_argument
     add("controller", nargs="?", default="poppins", metavar="CONTROLLER",
         help="poppins, or with options of its chip: "

@@ -36,7 +36,7 @@ def add_command(commands: Any) -> None:
     options = commands.add_parser(
         "train", help="train a network, in full precision and quantized", description=DESCRIPTION
     )
-    options.set_defaults(function=run)
+    options.set_defaults(function=run, resumes=True)
     add_options(options)
 
 
