@@ -214,8 +214,12 @@ def naive_poppins(
     trains: Sequence[Sequence[bool]],
     chip: NaiveChip,
     ends: Callable[[NaiveRun], bool] = lambda run: False,
+    touch: Callable[[int, list[list[int]], list[list[int]]], None] = lambda cycles, v, i: None,
 ) -> NaiveRun:
-    """Both populations from rest, tick by tick until it ends, and what it takes."""
+    """Both populations from rest, tick by tick until it ends, and what it takes.
+
+    touch: may change potentials and currents before a tick, after so many cycles.
+    """
     populations = (first, second)
     potential = [[cell.rest for cell in cells] for cells in populations]
     current = [[0 for _ in cells] for cells in populations]
@@ -223,6 +227,7 @@ def naive_poppins(
     counts = dict.fromkeys(EVENT_NAMES, 0)
     run = NaiveRun([], [], [], counts)
     for train in trains:
+        touch(counts["cycles"], potential, current)
         reads = naive_deliver(wiring, 2**chip.weight_shift, spiked, current, counts)
         inputs = list(zip(tonic, amplitude, train, strict=True))
         updates = 0

@@ -58,23 +58,26 @@ def chance(faults: Faults, seed: int) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(int.from_bytes(digest, "little")))
 
 
+def check_amount(faults: Faults, size: int, limit_s: float) -> None:
+    """Refuse more faults in an episode than can be kept."""
+    expected = faults.burst * (max(faults.rate * limit_s, faults.share) * size or faults.count)
+    if expected > MOST_DRAWN:
+        raise ValueError(
+            f"faults: {expected:.3g} expected in {faults.memory} of {size} bits in an episode of "
+            f"{limit_s:g} s; allowed: {MOST_DRAWN}"
+        )
+
+
 def draw(faults: Faults, size: int, limit_s: float, seed: int) -> Draw:
     """Draw the faults of an episode that ends after limit_s at the latest, among size places.
 
     Those at a rate come as a Poisson process; shares and counts are there at the beginning, no
     place twice. A burst hits neighbours, as far as there are any.
     """
-    source, empty = chance(faults, seed), np.zeros(0, np.int64)
-    if not size:
-        return Draw(empty, empty)
-    expected = max(faults.rate * limit_s, faults.share) * size or faults.count
-    if expected * faults.burst > MOST_DRAWN:
-        raise ValueError(
-            f"faults: {expected * faults.burst:.3g} expected in {faults.memory} of {size} bits in "
-            f"an episode of {limit_s:g} s; allowed: {MOST_DRAWN}"
-        )
+    check_amount(faults, size, limit_s)
+    source = chance(faults, seed)
     if faults.rate:
-        count = int(source.poisson(expected))
+        count = int(source.poisson(faults.rate * limit_s * size))
         times = np.sort(source.integers(0, max(round(limit_s * US), 1), count))
         return spread(Draw(times, source.integers(0, size, count)), faults.burst, size)
     order = np.argsort(source.random(size), kind="stable")  # more faults: the same, and others

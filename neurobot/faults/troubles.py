@@ -6,7 +6,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from neurobot.faults.draw import US, Draw, Upsets, chance, draw
+from neurobot.envs.batch import DEFAULT_LIMIT_S
+from neurobot.faults.draw import US, Draw, Upsets, chance, check_amount, draw
 from neurobot.faults.memory import Memory, Strikes, Substrate
 from neurobot.faults.protection import Bank, Layout
 from neurobot.faults.seats import find_substrate, parts_of
@@ -38,6 +39,7 @@ class Drawn:
     """What all of them share: a draw of the episode, of which the first so many have happened."""
 
     def __init__(self, faults: Faults, size: int) -> None:
+        check_amount(faults, size, DEFAULT_LIMIT_S)
         self.faults, self.size = faults, size
         self.felt, self.stall_s, self.slowdown, self.done = 0, 0.0, 1.0, 0
         self.drawn = Draw(np.zeros(0, np.int64), np.zeros(0, np.int64))
