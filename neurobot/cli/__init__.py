@@ -15,6 +15,7 @@ from neurobot.cli import (
     demo,
     evaluate,
     export,
+    faults,
     fit,
     listing,
     merge,
@@ -31,6 +32,7 @@ from neurobot.loop import ControllerError
 
 COMMANDS = (
     evaluate,
+    faults,
     report,
     verify,
     merge,
