@@ -6,8 +6,10 @@ of one's own needs to be there as well, by the same path or with `ray job submit
 
 import logging
 import os
+import signal
 import socket
 import sys
+import threading
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
@@ -85,11 +87,21 @@ def connected(address: str | None = None) -> Iterator[None]:
         return
     if address is not None:
         check_address(address)
-    ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+    with keeping_handlers():
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     try:
         yield
     finally:
         ray.shutdown()
+
+
+@contextmanager
+def keeping_handlers() -> Iterator[None]:
+    """Keep what SIGTERM does here: Ray would have it end the process, whatever that is at."""
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, before)
 
 
 def count_cores() -> int:

@@ -2,6 +2,7 @@
 
 import ctypes
 import mmap
+import os
 import pickle
 import signal
 import sys
@@ -18,14 +19,18 @@ PR_SET_PDEATHSIG = 1  # of Linux's prctl
 
 
 def ignore_interrupts() -> None:
-    """Leave Ctrl-C to the process that waits for the workers."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Leave Ctrl-C, and a terminal that is closed, to the process that waits for the workers."""
+    for name in ("SIGINT", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
 
 
-def die_with_parent() -> None:
+def die_with_parent(parent: int) -> None:
     """Let a process whose parent was killed end too, even in native code that never returns."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it was killed before
+        raise SystemExit(0)
 
 
 def portable(error: Exception) -> Exception:
@@ -54,9 +59,10 @@ def serve(connection: Connection, limit_s: float, due: Any) -> None:
         connection.send_bytes(answer(connection.recv(), limit_s, due))
 
 
-def main(connection: int, due: int, limit_s: float) -> None:
-    """Serve the other end of a socket; due: a file of 8 bytes, see `limits.Limit`."""
-    die_with_parent()
+def main(connection: int, due: int, limit_s: float, parent: int) -> None:
+    """Serve a socket of the process `parent`; due: a file of 8 bytes, see `limits.Limit`."""
+    ignore_interrupts()
+    die_with_parent(parent)
     shared = memoryview(mmap.mmap(due, 8)).cast("d")
     with Connection(connection) as other:
         try:

@@ -5,27 +5,30 @@ module again, and would not tell which episode ended a process.
 """
 
 import mmap
+import os
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Generator, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection, wait
 from typing import NamedTuple
 
-from neurobot.engine.blocks import Done
+from neurobot.engine.blocks import Done, is_foreign
 from neurobot.episodes import Job, Record, faulty
 from neurobot.limits import too_long
 
+TRIES = 2  # of an episode of somebody else's brain, until a death is its own fault
+MOST_DEATHS = 5  # in one episode: of processes that are not to blame on a brain
 GRACE_S = 1.0  # from the limit of a decision, or from goodbye, until a process is killed
 TICK_S = 0.2  # between two looks at the processes
 START = (
     "import signal, sys; signal.signal(signal.SIGINT, signal.SIG_IGN); sys.path[:] = {path!r}; "
-    "from neurobot.engine.worker import main; main({connection}, {due}, {limit_s})"
+    "from neurobot.engine.worker import main; main({connection}, {due}, {limit_s}, {parent})"
 )
 
 
@@ -34,10 +37,14 @@ class EngineError(RuntimeError):
 
 
 class Death(NamedTuple):
-    """The end of a process in the middle of an episode; certain: it would die again."""
+    """The end of a process in the middle of an episode.
+
+    certain: it would die again; began: it had come as far as to take the episode.
+    """
 
     reason: str
-    certain: bool
+    certain: bool = False
+    began: bool = True
 
 
 def ending(status: int) -> str:
@@ -50,6 +57,17 @@ def ending(status: int) -> str:
         return f"signal {-status}"
 
 
+def shared_clock() -> int:
+    """Return a file of 8 bytes, all 0, that takes room on no disk where the system allows it."""
+    if hasattr(os, "memfd_create"):
+        file = os.memfd_create("due")
+    else:
+        with tempfile.TemporaryFile() as spare:
+            file = os.dup(spare.fileno())
+    os.write(file, bytes(8))
+    return file
+
+
 class Worker:
     """A process that runs one job after the other."""
 
@@ -58,14 +76,17 @@ class Worker:
         self.job: Job | None = None
         self.began = self.overdue = False
         mine, theirs = socket.socketpair()
-        with theirs, tempfile.TemporaryFile() as shared:
-            shared.truncate(8)
-            self.due = memoryview(mmap.mmap(shared.fileno(), 8)).cast("d")
-            files = {"connection": theirs.fileno(), "due": shared.fileno()}
-            code = START.format(path=sys.path, limit_s=limit_s, **files)
+        clock = shared_clock()
+        self.due = memoryview(mmap.mmap(clock, 8)).cast("d")
+        files = {"connection": theirs.fileno(), "due": clock}
+        code = START.format(path=sys.path, limit_s=limit_s, parent=os.getpid(), **files)
+        try:
             self.process = subprocess.Popen(
                 [sys.executable, "-c", code], stdin=subprocess.DEVNULL, pass_fds=files.values()
             )
+        finally:
+            theirs.close()
+            os.close(clock)
         self.connection = Connection(mine.detach())
 
     def give(self, job: Job) -> None:
@@ -97,12 +118,13 @@ class Worker:
 
     def death(self) -> Death:
         """Say how it died."""
-        how = ending(self.reap(GRACE_S))
-        if not self.began:
+        status = self.reap(GRACE_S)
+        how = ending(status)
+        if not self.began and status >= 0:
             raise EngineError(f"a worker process cannot begin ({how}); see its own words above")
         if self.overdue:
             return Death(too_long(self.limit_s), certain=True)
-        return Death(f"worker process died ({how})", certain=False)
+        return Death(f"worker process died ({how})", began=self.began)
 
     def end(self) -> None:
         """Let it end; kill it if it is at work."""
@@ -164,27 +186,47 @@ def run_in_workers(
     """Yield some jobs with their records at a time, whatever becomes of the processes.
 
     A job whose process dies is run again when all others are done, alone, since it may have been
-    another one's hunger for memory; if its process dies again, or takes too long for a decision,
-    its record is a fault. idle: see `deal`; without it no process is left.
+    another one's hunger for memory; see `stands` for one whose process dies again. idle: see
+    `deal`; without it no process is left.
     """
     kept = [] if idle is None else idle
-    suspects: list[Job] = []
+    left, deaths = list(jobs), Counter[Job]()
     try:
-        for found in deal(jobs, processes, limit_s, kept):
-            suspects += [job for job, came in found if not settled(came)]
-            yield [(job, to_fault(job, came)) for job, came in found if settled(came)]
-        for found in deal(suspects, 1, limit_s, kept):
-            yield [(job, to_fault(job, came)) for job, came in found]
+        while left:
+            suspects: list[Job] = []
+            for found in deal(left, processes, limit_s, kept):
+                deaths.update(job for job, came in found if isinstance(came, Death))
+                final = [pair for pair in found if stands(*pair, deaths[pair[0]])]
+                yield [to_done(*pair) for pair in final]
+                suspects += [again(*pair, deaths[pair[0]]) for pair in found if pair not in final]
+            left, processes = suspects, 1
     finally:
         for worker in kept if idle is None else ():
             worker.end()
 
 
-def settled(came: Record | Death) -> bool:
-    """Whether what came of a job stands."""
-    return isinstance(came, Record) or came.certain
+def stands(job: Job, came: Record | Death, deaths: int) -> bool:
+    """Whether what came of a job is its end; deaths: of processes that had it.
+
+    A death is, where a decision took too long, and where it is the second one of somebody else's
+    brain.
+    """
+    if isinstance(came, Record) or came.certain:
+        return True
+    return is_foreign(job) and came.began and deaths >= TRIES
 
 
-def to_fault(job: Job, came: Record | Death) -> Record:
-    """Return the record of a job, or that of a fault whose reason is a death."""
-    return came if isinstance(came, Record) else faulty(job, came.reason)
+def again(job: Job, came: Record | Death, deaths: int) -> Job:
+    """Return a job that is to be run again, unless that is hopeless: no brain is to blame."""
+    if deaths >= MOST_DEATHS and isinstance(came, Death):
+        raise EngineError(
+            f"{job.controller}, episode {job.episode}: {came.reason} {deaths} times; is there "
+            "enough memory? What is done is kept with --out DIR; the same command goes on from "
+            "there"
+        )
+    return job
+
+
+def to_done(job: Job, came: Record | Death) -> tuple[Job, Record]:
+    """Return a job with its record, or with that of a fault whose reason is a death."""
+    return job, came if isinstance(came, Record) else faulty(job, came.reason)
