@@ -126,7 +126,7 @@ class Machine:
     streaming since the last reset; latency: clocks from a frame's last sample to its scores;
     through: clocks from its first sample on for which it keeps the machine busy. circuit: what
     streaming reads; hits: what strikes the delay lines in the next `run`, which for its sake goes
-    clock by clock, and in no other.
+    clock by clock, and in no other; struck: how often that happened in the last one.
     """
 
     def __init__(self, net: Net) -> None:
@@ -134,6 +134,7 @@ class Machine:
         check_net(net)
         self.net, self.latency = net, latency(net)
         self.hits: Sequence[Hit] = ()
+        self.struck = 0
         self.circuit, self._layout, self._frame = make_circuit(net), make_layout(net), Frame(net)
         self._each = each_frame(net, self.circuit)
         self.through = clocks_through(self.circuit)
@@ -217,7 +218,7 @@ class Machine:
         scores, macs = self._frame.run(pixels), self._frame.macs
         if self.hits:
             macs = run_struck(self.circuit, self._alone(pixels), self.hits, scores[None])
-            self.hits = ()
+        self.hits, self.struck = (), len(self.hits)
         self.events = self._times(1, macs)
         return scores
 

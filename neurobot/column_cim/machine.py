@@ -20,7 +20,8 @@ from neurobot.compiled import cores
 from neurobot.events import CimEvents
 from neurobot.qnet import INPUT, Conv, Network, Runner
 from neurobot.qnet.checks import INT64, whole
-from neurobot.qnet.runner import Array, check_pixels
+from neurobot.qnet.column_kernels import Opened
+from neurobot.qnet.runner import Array, Plans, check_pixels
 
 ARRAYS, DIGITAL = "arrays", "digital"
 MOST_DRAW = INT64[1]
@@ -43,11 +44,19 @@ class Lane:
     """A runner, and the number of the image that it reads next."""
 
     def __init__(
-        self, network: Network, variation: Variation, draw: int, cells: Named[str, Cells]
+        self,
+        network: Network,
+        variation: Variation,
+        draw: int,
+        cells: Named[str, Cells],
+        *,
+        opened: Opened | None = None,
+        plans: Plans | None = None,
     ) -> None:
+        """Plan a network; opened: see `plan_columns`; plans: of layers that lie on no arrays."""
         self.reads = np.zeros(1, np.int64)
-        plans = plans_for(network, variation, draw, cells=cells, reads=self.reads)
-        self.runner = Runner(network, plans)
+        own = plans_for(network, variation, draw, cells=cells, reads=self.reads, opened=opened)
+        self.runner = Runner(network, {**own, **(plans or {})})
 
     def run(self, image: Array, number: int) -> Array:
         """Return the scores of an image of some number; the next run overwrites them."""
@@ -87,20 +96,40 @@ class Machine:
         self.silicon = silicon or Silicon()
         self.variation, self.draw = variation or Variation(), whole("draw", draw, 0, MOST_DRAW)
         self._plan = make_plan(network, self.silicon)
-        self._cells = program(network, self.variation, self.draw)
-        self._lanes = [self._make_lane()]
+        self._opening: dict[str, Any] = {}
+        self.program(self.variation, self.draw)
         self._taps = dict.fromkeys(self._lanes[0].runner.taps, 0)
         self._each, self._number = self._plan.events, 0
         self._one = list(astuple(self._each))
         self._still, self.images = self._one, 1
 
-    def _make_lane(self) -> Lane:
-        return Lane(self.network, self.variation, self.draw, self._cells)
+    def program(self, variation: Variation, draw: int) -> None:
+        """Program all cells anew."""
+        self._cells = program(self.network, variation, draw)
+        self.variation, self.draw = variation, draw
+        self._lanes = [self._make_lane(**self._opening)]
+
+    def open(self, opened: Opened, plans: Plans) -> None:
+        """Let somebody see and change what `run` reads; `run_all` has memories of its own.
+
+        opened: of layers on arrays, see `qnet.column_kernels.plan_columns`; it is told of them
+        anew whenever cells are programmed. plans: of other layers.
+        """
+        self._opening = {"opened": opened, "plans": plans}
+        self._lanes = [self._make_lane(**self._opening)]
+
+    def _make_lane(self, **opening: Any) -> Lane:
+        return Lane(self.network, self.variation, self.draw, self._cells, **opening)
 
     @property
     def maps(self) -> dict[str, Array]:
         """By layer and "input", the map of the last `run`, which the next one overwrites."""
         return self._lanes[0].runner.maps
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """The network as planned, in the order in which its layers come."""
+        return self._plan.steps
 
     @property
     def events(self) -> CimEvents:

@@ -32,7 +32,7 @@ from neurobot.column_cim.layers import in_use, on_arrays
 from neurobot.column_cim.reading import Noise, count_image, read_noise
 from neurobot.qnet import Network
 from neurobot.qnet.checks import number
-from neurobot.qnet.column_kernels import Disturb, plan_columns
+from neurobot.qnet.column_kernels import Disturb, Opened, plan_columns
 from neurobot.qnet.columns import ColumnConv
 from neurobot.qnet.runner import Array, Map, Plans, Step
 
@@ -128,27 +128,47 @@ def digest(seed: int, *names: str) -> bytes:
     return hashlib.sha256("/".join([str(seed), *names]).encode()).digest()
 
 
-def vary(meant: Array, variation: Variation, ends: tuple[float, float], *names: Any) -> Array:
-    """Return what becomes of conductances between two ends, float32; names: see `stream`."""
-    normals = stream(*names, "normals").standard_normal(meant.shape, np.float32)
+class Spread(NamedTuple):
+    """What is drawn for each cell: a normal, float32, and a number in [0, 1), whether it works."""
+
+    normals: Array
+    faults: Array
+
+
+def draw_spread(shape: tuple[int, ...], *names: Any) -> Spread:
+    """Draw for cells of a shape; names: see `stream`."""
+    normals = stream(*names, "normals").standard_normal(shape, np.float32)
+    return Spread(normals, stream(*names, "faults").random(shape))
+
+
+def vary(meant: Array, variation: Variation, ends: tuple[float, float], spread: Spread) -> Array:
+    """Return what becomes of conductances between two ends, float32."""
     # In float64: the last bit of a float32 exponential may depend on the machine.
-    made = LAWS[variation.law](meant, normals.astype(np.float64), variation.sigma, ends[1])
-    faults = stream(*names, "faults").random(meant.shape)
-    made = np.where(faults < variation.stuck_on, ends[1], made)
-    made = np.where(faults >= 1 - variation.stuck_off, ends[0], made)
+    normals = spread.normals.astype(np.float64)
+    made = LAWS[variation.law](meant, normals, variation.sigma, ends[1])
+    made = np.where(spread.faults < variation.stuck_on, ends[1], made)
+    made = np.where(spread.faults >= 1 - variation.stuck_off, ends[0], made)
     return made.astype(np.float32)
+
+
+def columns_spread(conv: ColumnConv, seed: int) -> Spread:
+    """Draw for the cells of a layer's columns, of the shape of its digits."""
+    return draw_spread(conv.digits.shape, seed, "cells", conv.name)
 
 
 def draw_cells(conv: ColumnConv, variation: Variation, seed: int) -> Cells:
     """Program the cells of a layer; rows without an input hold no cell that conducts."""
     check_cells(conv, variation)
     ends, used = variation.conductances(conv.cell_bits), in_use(conv)
-    columns = vary(ends[0] + conv.digits, variation, ends, seed, "cells", conv.name)
+    columns = vary(ends[0] + conv.digits, variation, ends, columns_spread(conv, seed))
     columns *= used[:, None, None]
     if not variation.leaky:
         return Cells(columns)
-    zeros = np.full(used.shape, ends[0])
-    return Cells(columns, used * vary(zeros, variation, ends, seed, "reference", conv.name))
+    zeros, drawn = (
+        np.full(used.shape, ends[0]),
+        draw_spread(used.shape, seed, "reference", conv.name),
+    )
+    return Cells(columns, used * vary(zeros, variation, ends, drawn))
 
 
 def check_cells(conv: ColumnConv, variation: Variation) -> None:
@@ -170,21 +190,21 @@ def program(network: Network, variation: Variation, draw: int = 0) -> dict[str, 
 
 @dataclass(frozen=True, eq=False)
 class Varied:
-    """What one `Runner` does otherwise, on cells that vary; reads: see `plans_for`."""
+    """What one `Runner` does otherwise, on cells that vary; reads, opened: see `plans_for`."""
 
     variation: Variation
     draw: int
     cells: Mapping[str, Cells]
     reads: Array
     last: str  # layer on arrays
+    opened: Opened | None = None
 
     def plan(self, conv: ColumnConv, target: Map, source: Map, *taps: Any) -> list[Step]:
         """Plan a layer on its cells; the last one counts the image."""
         cells, reference = self.cells.get(conv.name, Cells())
         disturb = self.disturb(conv, target, source) if self.variation.read_sigma else None
-        steps = plan_columns(
-            conv, target, source, *taps, cells=cells, reference=reference, disturb=disturb
-        )
+        how: dict[str, Any] = {"cells": cells, "reference": reference, "disturb": disturb}
+        steps = plan_columns(conv, target, source, *taps, **how, opened=self.opened)
         counted: list[Step] = [(count_image, (self.reads,))] if conv.name == self.last else []
         return [*steps, *counted]
 
@@ -203,14 +223,15 @@ def plans_for(
     *,
     cells: Mapping[str, Cells] | None = None,
     reads: Array | None = None,
+    opened: Opened | None = None,
 ) -> Plans:
     """Return what a `Runner` is to do otherwise, for a network on cells that vary.
 
     cells: of `program`, which is asked where there are none. reads: int64 (1,), the number of the
     next image, from which read noise follows; each run adds 1. Runners that share the images out
-    each have one of their own, which says where their part begins.
+    each have one of their own, which says where their part begins. opened: see `plan_columns`.
     """
     programmed = program(network, variation, draw) if cells is None else cells
     count = np.zeros(1, np.int64) if reads is None else reads
     last = next((conv.name for conv in reversed(on_arrays(network))), "")
-    return {ColumnConv: Varied(variation, draw, programmed, count, last).plan}
+    return {ColumnConv: Varied(variation, draw, programmed, count, last, opened).plan}

@@ -26,8 +26,9 @@ from numpy.typing import NDArray
 
 from neurobot.cost.insight import WIDE_BITS
 from neurobot.events import Counts
-from neurobot.faults.memory import Codes, Memory, Strikes
-from neurobot.faults.registers import Registers, signed_bits
+from neurobot.faults.memory import Memory, Strikes
+from neurobot.faults.networks import CONFIGURATION, WEIGHTS, Stored
+from neurobot.faults.registers import Kept, keep, signed_bits, spots_of
 from neurobot.insight import Machine
 from neurobot.qnet.memories import bits_of
 from neurobot.qnet.signals import width
@@ -41,17 +42,14 @@ from neurobot.tdnn.wiring import synapse_places
 Array = NDArray[Any]
 
 
-def weights_of(machine: Machine, number: int, layer: Neurons) -> Registers:
+def weights_of(machine: Machine, number: int, layer: Neurons) -> Stored:
     """Open the synapses of a layer, in the order in which they are wired up."""
     places = tuple(synapse_places(layer).T)
     shifts = np.zeros(len(places[0]), np.int64)
     if layer.tree is not None:
         shifts = layer.tree.shifts[places[0], layer.tree.leaf[places]].astype(np.int64)
     numbers = np.arange(1, layer.weights.size + 1).reshape(layer.weights.shape)
-    laid = lay_out(numbers)
-    spots = np.zeros(layer.weights.size + 1, np.int64)
-    spots[laid] = np.arange(len(laid))
-    spots = spots[numbers[places]]
+    spots = spots_of(lay_out(numbers), numbers.size)[numbers[places] - 1]
     first = int(machine.circuit.stages["synapse"][number])
     wired, dense = machine.circuit.synapses["weight"], machine.constants[layer.name].weights
 
@@ -61,8 +59,8 @@ def weights_of(machine: Machine, number: int, layer: Neurons) -> Registers:
 
     weights = layer.weights[places]
     bits = signed_bits(weights, layer.weight_bits)
-    memory = Memory("weights", layer.name, len(weights), bits, reads="macs")
-    return Registers(memory, weights, put)
+    memory = Memory(WEIGHTS, layer.name, len(weights), bits, reads="macs")
+    return keep(memory, weights, put)
 
 
 def top_of(machine: Machine, number: int, layer: Neurons) -> slice:
@@ -71,7 +69,7 @@ def top_of(machine: Machine, number: int, layer: Neurons) -> slice:
     return slice(end - len(layer.weights), end)
 
 
-def biases_of(machine: Machine, number: int, layer: Neurons) -> Registers:
+def biases_of(machine: Machine, number: int, layer: Neurons) -> Stored:
     """Open the biases of a layer."""
     wired = machine.circuit.neurons["bias"][top_of(machine, number, layer)]
     kept = machine.constants[layer.name].bias
@@ -81,12 +79,12 @@ def biases_of(machine: Machine, number: int, layer: Neurons) -> Registers:
 
     bits = signed_bits(layer.bias, WIDE_BITS)
     part = f"{layer.name}.bias"
-    return Registers(
-        Memory("configuration", part, len(layer.bias), bits, reads="evaluations"), layer.bias, put
+    return keep(
+        Memory(CONFIGURATION, part, len(layer.bias), bits, reads="evaluations"), layer.bias, put
     )
 
 
-def scales_of(machine: Machine, number: int, layer: Neurons) -> Registers:
+def scales_of(machine: Machine, number: int, layer: Neurons) -> Stored:
     """Open the scales of a layer, as exponents where all are powers of two."""
     wired = machine.circuit.neurons["scale"][top_of(machine, number, layer)]
     kept, scales = machine.constants[layer.name].scale, layer.scale
@@ -98,11 +96,11 @@ def scales_of(machine: Machine, number: int, layer: Neurons) -> Registers:
         wired[values] = kept[values] = made.astype(np.int32)
 
     bits = width(0, int(numbers.max())) if chosen else signed_bits(scales)
-    memory = Memory("configuration", f"{layer.name}.scale", len(scales), bits, reads="evaluations")
-    return Registers(memory, numbers, put, signed=not chosen)
+    memory = Memory(CONFIGURATION, f"{layer.name}.scale", len(scales), bits, reads="evaluations")
+    return keep(memory, numbers, put, signed=not chosen)
 
 
-def registers_of(machine: Machine) -> Iterator[Registers]:
+def registers_of(machine: Machine) -> Iterator[Stored]:
     """Open all that is kept, layer by layer: weights first, then what configures neurons."""
     layers = [
         (k, stage) for k, stage in enumerate(machine.net.stages) if isinstance(stage, Neurons)
@@ -137,50 +135,39 @@ class Lines:
         return Hit(clock, self.number, channel, delay, -(1 << bit) if sign else 1 << bit)
 
 
-class InsightMemories:
-    """The memories of a `TdnnController`; see `neurobot.faults.memory.Substrate`.
+class InsightMemories(Kept):
+    """The memories of a `TdnnController`, which decides with them from now on.
 
     cycles: of a decision, from the frame's first sample on.
     """
 
     def __init__(self, controller: Any, world: Any) -> None:
         self.machine: Machine = controller.machine
+        super().__init__(list(registers_of(self.machine)))
         self.cycles = self.machine.through
-        self._registers = list(registers_of(self.machine))
         last = last_reads(self.machine.net, self.cycles)
         lines = (Lines(self.machine, k, reads) for k, reads in enumerate(last))
-        self._lines = [line for line in lines if line.memory.values]
-        self._felt = 0
+        self.lines = [line for line in lines if line.memory.values]
 
     @property
     def memories(self) -> tuple[Memory, ...]:
         """All memories: weights, configuration, delay lines."""
-        kept = (each.memory for each in self._registers)
-        return *kept, *(line.memory for line in self._lines)
-
-    def read(self, part: int) -> Codes:
-        """Return the codes (values,) of registers."""
-        return self._registers[part].read()
-
-    def write(self, part: int, values: NDArray[np.int64], codes: Codes) -> None:
-        """Put codes (n,) at positions (n,) of registers."""
-        self._registers[part].write(values, codes)
+        return *self.configured, *(line.memory for line in self.lines)
 
     def strike(self, strikes: Strikes) -> None:
-        """Hold strikes of delay lines ready for the next decision."""
+        """Hold strikes of delay lines ready for the next decision, and for no other."""
         first, end = np.searchsorted(strikes.cycle, (0, self.cycles))
         hits = []
-        for clock, part, value, bit in zip(
-            *(each[first:end].tolist() for each in strikes), strict=True
-        ):
-            hit = self._lines[part - len(self._registers)].hit(clock, value, bit)
+        struck = zip(*(each[first:end].tolist() for each in strikes), strict=True)
+        for clock, part, value, bit in struck:
+            hit = self.lines[part - len(self.stores)].hit(clock, value, bit)
             hits += [hit] if hit else []
-        self.machine.hits, self._felt = hits, len(hits)
+        self.machine.hits = hits
 
     @property
     def felt(self) -> int:
         """How many strikes met a word that was read afterwards, in the last decision."""
-        return self._felt
+        return self.machine.struck
 
     @property
     def events(self) -> Counts:

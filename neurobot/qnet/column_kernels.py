@@ -1,7 +1,7 @@
 """Convolution in memory as steps of a run."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,6 +14,28 @@ from neurobot.qnet.vectors import LANES
 
 # The sums of a cycle, (places, T, S', O) in float32, and its number -> steps that change them.
 Disturb = Callable[[Array, int], list[Step]]
+
+
+class Laid(NamedTuple):
+    """What the loops of a layer read: whoever changes it changes the next run.
+
+    source: the map of its inputs; cells, converters: as `layout` lays them out; constants:
+    (outputs,), with the half that rounds, and corrections: (T * outputs,), none where there is
+    nothing to correct, both with room for `layout.width` outputs; sums: of outputs, before they are
+    rounded, (places, outputs), float64.
+    """
+
+    layout: Layout
+    source: Map
+    cells: loops.Cells
+    converters: loops.Converters
+    constants: Array
+    corrections: Array
+    sums: Array
+
+
+# Told what a layer reads -> steps to be taken before the sums of its outputs are rounded.
+Opened = Callable[[Laid], list[Step]]
 
 
 def plan_inputs(
@@ -29,20 +51,28 @@ def plan_inputs(
     return [*steps, (loops.drive, (memory, inputs, totals, tuple(layout.spots()), *taps, way))]
 
 
-def plan_begin(layout: Layout, sums: Array, totals: Array) -> list[Step]:
-    """Start the sums of all outputs."""
+def lay(layout: Layout, source: Map, held: Array, reference: Reals | None) -> Laid:
+    """Lay a layer out."""
     conv = layout.conv
     more = (0, layout.width - layout.made[2])
-    constants = np.pad(conv.constants(layout.bits) + (1 << conv.fraction) // 2, more)
     corrections = np.pad(conv.corrections, ((0, 0), more))[: conv.tiles if conv.correction else 0]
-    given = (
-        constants,
-        corrections.reshape(-1),
-        totals.reshape(conv.tiles, -1),
-        layout.corners,
-        layout.box,
+    return Laid(
+        layout,
+        source,
+        layout.cells(held, reference),
+        layout.converters(),
+        constants=np.pad(conv.constants(layout.bits) + (1 << conv.fraction) // 2, more),
+        corrections=corrections.reshape(-1),
+        sums=make_memory(len(layout.corners) * layout.width, np.float64).reshape(-1, layout.width),
     )
-    return [(loops.begin, (sums, *given))]
+
+
+def plan_begin(laid: Laid, totals: Array) -> list[Step]:
+    """Start the sums of all outputs."""
+    layout = laid.layout
+    inputs = totals.reshape(layout.conv.tiles, -1)
+    given = laid.constants, laid.corrections, inputs, layout.corners, layout.box
+    return [(loops.begin, (laid.sums.reshape(-1), *given))]
 
 
 def check_cells(conv: ColumnConv, what: str, found: Array, shape: tuple[int, ...]) -> None:
@@ -64,13 +94,15 @@ def plan_columns(
     cells: Reals | None = None,
     reference: Reals | None = None,
     disturb: Disturb | None = None,
+    opened: Opened | None = None,
 ) -> list[Step]:
     """Apply inputs, count those that are not 0, sum columns, convert, and scale.
 
     cells: (T, S', O, channels, rows, columns), float32, instead of the digits; reference: (T,
     channels, rows, columns) of a column in each tile, whose sum is subtracted from all others;
-    disturb: what changes the sums of a cycle, (places, T, S', O), before they are converted.
-    Without any of these sums are exact; with them of float32.
+    disturb: what changes the sums of a cycle, (places, T, S', O), before they are converted;
+    opened: who is told what the layer reads. Without any of the first three
+    sums are exact; with them of float32.
     """
     shape = conv.digits.shape
     for what, found, wanted in (
@@ -86,36 +118,29 @@ def plan_columns(
     held = (conv.digits if cells is None else cells).astype(np.float32 if real else np.int16)
     inputs = np.zeros(int(sum(layout.hops)) * layout.cycles + LANES, held.dtype)
     totals = np.zeros(conv.tiles * np.prod(layout.padded), np.int64)
-    total = make_memory(len(layout.corners) * layout.width, np.float64)
-    sums = total.reshape(-1, layout.width)
+    laid = lay(layout, source, held, reference)
     ends = 0.5**conv.fraction, target.signal.lowest, target.signal.highest
     return [
         *plan_inputs(layout, source, inputs, totals, taps, number),
-        *plan_begin(layout, total, totals),
-        *plan_sums(layout, inputs, held, reference, disturb, total),
-        (loops.settle, (sums, target.places, *ends)),
+        *plan_begin(laid, totals),
+        *plan_sums(laid, inputs, reference is not None, disturb),
+        *(opened(laid) if opened else ()),
+        (loops.settle, (laid.sums, target.places, *ends)),
     ]
 
 
-def plan_sums(
-    layout: Layout,
-    inputs: Array,
-    held: Array,
-    reference: Reals | None,
-    disturb: Disturb | None,
-    total: Array,
-) -> list[Step]:
+def plan_sums(laid: Laid, inputs: Array, referenced: bool, disturb: Disturb | None) -> list[Step]:
     """Sum columns, convert their sums, and add what codes stand for to those of the outputs."""
-    cells, windows, by = layout.cells(held, reference), layout.windows(), layout.converters()
+    layout, windows, total = laid.layout, laid.layout.windows(), laid.sums.reshape(-1)
     less = np.zeros(len(windows.corners), np.float32)
-    given = inputs, tuple(cells), tuple(windows), less
+    given = inputs, tuple(laid.cells), tuple(windows), less
     passing = layout.passing(np.float32 if layout.inputs == 1 else np.int32)
     before: list[Step] = []
-    if reference is not None:
+    if referenced:
         before = [(loops.sum_references, (*given, passing.sums))]
+    by = tuple(laid.converters)
     if disturb is None:
-        how = tuple(passing), tuple(by), total
-        return [*before, (loops.sum_and_convert, (*given, *how))]
+        return [*before, (loops.sum_and_convert, (*given, tuple(passing), by, total))]
     shape = layout.cycles, len(layout.corners), *layout.conv.column_shape
     memory = np.zeros(np.prod(shape) + LANES, np.float32)
     kept, sums = layout.keeping(memory), memory[:-LANES].reshape(shape)
@@ -123,5 +148,5 @@ def plan_sums(
         *before,
         (loops.sum_and_keep, (*given, passing.sums, tuple(kept))),
         *(step for cycle, part in enumerate(sums) for step in disturb(part, cycle)),
-        (loops.convert_kept, (tuple(kept), tuple(windows), tuple(by), total)),
+        (loops.convert_kept, (tuple(kept), tuple(windows), by, total)),
     ]

@@ -1,0 +1,314 @@
+"""The memories of a machine of arrays of memory cells, open to faults.
+
+- "weights": the cells of all layers on arrays, a digit of `cell_bits` each; all ones are g_max,
+  zeros g_min. They are summed where they lie: nobody reads one, and no code can guard it. Cells of
+  rows that no input drives are left out, for they are on no path to a sum.
+- "digital weights": those of layers on the digital unit, which reads them as words.
+- "configuration": of converters, the references that are their steps and offsets: analog, set by
+  codes of 16 bits (assumed), a layer's steps up to the power of two above the largest one, offsets
+  to both sides as far as the largest one asks for. What they stand at in a sound chip is taken to
+  be exactly what the network was made with, and a bit to be worth what it is in the code; a step
+  of 0 is as small as its least bit. Then the constants of dequantization, what the sums of outputs
+  begin with, and what corrects `offset` codes, each as wide as the layer's own need (assumed; they
+  are priced as of 16 bits); and the multipliers, biases and shifts of what scales sums, see
+  `networks`.
+- "accumulators": the digital sums of outputs behind the converters, with all bits behind their
+  point; there is one for each output of the layer on arrays with most of them, of 32 bits, or more
+  where sums need more (assumed). Layers follow each other as planned, all places of a layer take
+  the same time, and only sums of the place that is summed are alive (assumed). What strikes a sum
+  at any time acts as if it struck the finished one (assumed). The digital unit's own sums are left
+  out.
+
+Whatever is written, sums of columns are exact in 32 bits, those of outputs stop at the ends of what
+the sound network can reach, as they do where cells vary, and scores wrap around at 64 bits. What
+follows from the network is counted as planned, what rows drive as it happens.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import accumulate
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from neurobot.column_cim import Machine
+from neurobot.column_cim.layers import in_use, on_arrays
+from neurobot.column_cim.variation import Spread, columns_spread, vary
+from neurobot.events import Counts
+from neurobot.faults.memory import Memory, Strikes
+from neurobot.faults.networks import CONFIGURATION, WEIGHTS, Array, Scales, Stored, Weights
+from neurobot.faults.registers import Kept, Put, keep, signed_bits, spots_of
+from neurobot.fixed import signed_range
+from neurobot.qnet import ColumnConv, Conv
+from neurobot.qnet.checks import unsigned_range
+from neurobot.qnet.column_kernels import Laid
+from neurobot.qnet.runner import Step
+
+ACCUMULATORS, DIGITAL_WEIGHTS = "accumulators", "digital weights"
+REFERENCE_BITS = 16
+LEAST_SUM_BITS = 32  # as `neurobot.cost.column_cim` prices them
+
+
+class Columns:
+    """A layer on arrays, as the machine holds it.
+
+    cells: which digits are cells that an input can drive, by position in the memory; digits: what
+    all of them hold now, flat.
+    """
+
+    def __init__(self, conv: ColumnConv, machine: Machine) -> None:
+        self.conv, self.machine = conv, machine
+        used = np.broadcast_to(in_use(conv)[:, None, None], conv.digits.shape)
+        self.cells, self.shape = np.flatnonzero(used), conv.column_shape
+        self._spread: Spread | None = None
+
+    def open(self, laid: Laid) -> None:
+        """Take hold of what the layer reads from now on."""
+        self.laid, self._spread = laid, None
+        numbers = np.arange(1, self.conv.digits.size + 1).reshape(self.conv.digits.shape)
+        reference: Any = None
+        if self.machine.variation.leaky:
+            reference = np.zeros((len(numbers), *numbers.shape[3:]), np.int64)
+        cells = laid.layout.cells(numbers, reference).cells
+        self._cell_spots = spots_of(cells, numbers.size)[self.cells]
+        columns = np.arange(1, np.prod(self.shape) + 1).reshape(self.shape)
+        self._column_spots = spots_of(laid.layout.by_register(columns, 0), columns.size)
+
+    def put_digits(self, values: Array, found: Array) -> None:
+        """Program cells."""
+        self.laid.cells.cells[self._cell_spots[values]] = self._held(self.cells[values], found)
+
+    def _held(self, cells: Array, digits: Array) -> Array:
+        """Return what cells hold that were programmed with digits, each as it alone varies."""
+        variation = self.machine.variation
+        if not (variation.drawn or variation.leaky):
+            return digits
+        if self._spread is None:
+            found = columns_spread(self.conv, self.machine.draw)
+            self._spread = Spread(found.normals.ravel(), found.faults.ravel())
+        own = Spread(self._spread.normals[cells], self._spread.faults[cells])
+        ends = variation.conductances(self.conv.cell_bits)
+        return vary(ends[0] + digits, variation, ends, own)
+
+    def put_steps(self, values: Array, found: Array) -> None:
+        """Set steps of converters."""
+        self.laid.converters.steps[self._column_spots[values]] = found
+
+    def put_offsets(self, values: Array, found: Array) -> None:
+        """Set offsets of converters."""
+        self.laid.converters.offsets[self._column_spots[values]] = found
+
+    def put_multipliers(self, values: Array, found: Array) -> None:
+        """Set constants of dequantization."""
+        self.laid.converters.multipliers[self._column_spots[values]] = found
+
+    def put_constants(self, values: Array, found: Array) -> None:
+        """Set what the sums of outputs begin with, to which the half that rounds is added."""
+        self.laid.constants[values] = found + (1 << self.conv.fraction) // 2
+
+    def put_corrections(self, values: Array, found: Array) -> None:
+        """Set what corrects offset codes."""
+        tile, output = np.divmod(values, self.shape[2])
+        self.laid.corrections[tile * self.laid.layout.width + output] = found
+
+    def invert(self, place: int, output: int, mask: int, bits: int) -> None:
+        """Invert bits of an output's sum, in a register of so many, which wraps around."""
+        total = float(self.laid.sums[place, output])
+        whole = math.floor(total)
+        low = (whole ^ mask) & ((1 << bits) - 1)
+        made = low - (low >> (bits - 1) << bits)
+        self.laid.sums[place, output] = made + (total - whole)
+
+    @property
+    def sum_bits(self) -> int:
+        """Bits of a register for the sum of an output, those behind its point included."""
+        made = self.machine.network.signals[self.conv.name]
+        return signed_bits([made.lowest, made.highest]) + self.conv.fraction
+
+
+def open_cells(columns: Columns) -> Stored:
+    """Open the cells of a layer."""
+    conv = columns.conv
+    digits = conv.digits.ravel()[columns.cells]
+    top = columns.cells // (conv.digits.size // conv.tiles // columns.shape[1])
+    signed = (conv.encoding == "signed_msb") & (top % columns.shape[1] == columns.shape[1] - 1)
+    memory = Memory(
+        WEIGHTS, conv.name, len(digits), conv.cell_bits, reads="cell_reads", readable=False
+    )
+    return keep(memory, digits, columns.put_digits, signed)
+
+
+def open_digital(conv: Conv) -> Weights:
+    """Open the weights of a layer on the digital unit."""
+    weights = Weights(conv, conv.weight_bits, "weight_reads")
+    weights.stored.memory = replace(weights.stored.memory, name=DIGITAL_WEIGHTS)
+    return weights
+
+
+def open_references(
+    memory: Memory, meant: Array, put: Put, signed: bool, least: float = -np.inf
+) -> Stored:
+    """Open references that stand at what is meant, float32; least: how many bits' worth they are.
+
+    Their codes reach up to the power of two above the largest one.
+    """
+    flat = meant.ravel().astype(np.float64)
+    _, power = np.frexp(np.abs(flat).max())
+    unit = np.ldexp(1.0, int(power) - memory.bits + signed)
+    ends = (signed_range if signed else unsigned_range)(memory.bits)
+    codes = np.rint(flat / unit).clip(*ends).astype(np.int64)
+
+    def settle(values: Array, found: Array) -> None:
+        reals = flat[values] + (found - codes[values]) * unit
+        put(values, np.where(found == codes[values], flat[values], np.maximum(reals, least * unit)))
+
+    return keep(memory, codes, settle, signed)
+
+
+def open_converters(columns: Columns) -> Iterator[Stored]:
+    """Open the references of a layer's converters; ideal ones have none."""
+    conv = columns.conv
+    if conv.adc_bits is None:
+        return
+    reads = f"conversions_{conv.adc_bits}b"
+    for part, meant, put, signed, least in (
+        ("steps", conv.adc_step, columns.put_steps, False, 1.0),
+        ("offsets", conv.adc_offset, columns.put_offsets, True, -np.inf),
+    ):
+        memory = Memory(
+            CONFIGURATION, f"{conv.name}.{part}", meant.size, REFERENCE_BITS, reads=reads
+        )
+        yield open_references(memory, meant, put, signed, least)
+
+
+def open_constants(columns: Columns) -> Iterator[Stored]:
+    """Open the digital constants behind a layer's converters."""
+    conv = columns.conv
+    bits = columns.machine.network.signals[conv.inputs[0]].bits
+    parts: list[tuple[str, Array, Put, str | None]] = [
+        ("multipliers", conv.multipliers, columns.put_multipliers, "dequantizations"),
+        ("constants", conv.constants(bits), columns.put_constants, None),
+    ]
+    if conv.correction:
+        parts.append(("corrections", conv.corrections, columns.put_corrections, "corrections"))
+    for part, values, put, reads in parts:
+        whole = values.astype(np.int64)
+        memory = Memory(
+            CONFIGURATION, f"{conv.name}.{part}", whole.size, signed_bits(whole), reads=reads
+        )
+        yield keep(memory, whole, put)
+
+
+class Sum(NamedTuple):
+    """The sum of an output at a place of a layer's map."""
+
+    layer: str
+    place: int
+    output: int
+
+
+class Sums:
+    """The accumulators behind the converters, and the strikes that wait for the next decision."""
+
+    def __init__(self, machine: Machine, layers: dict[str, Columns]) -> None:
+        self.layers, self.steps, self.felt, self._met = layers, machine.steps, 0, 0
+        *_, self.last = layers
+        self.ends = list(accumulate(step.events.cycles for step in self.steps))
+        outputs = max(columns.shape[2] for columns in layers.values())
+        bits = max(LEAST_SUM_BITS, *(columns.sum_bits for columns in layers.values()))
+        self.memory = Memory(ACCUMULATORS, "", outputs, bits, True, "accumulations")
+        self._waiting: dict[str, list[tuple[Sum, int]]] = {}
+
+    def held(self, cycle: int, value: int) -> Sum | None:
+        """Return what is summed at a cycle in an accumulator, if anything."""
+        number = int(np.searchsorted(self.ends, cycle, "right"))
+        mapping, name = self.steps[number].mapping, self.steps[number].layer.name
+        if mapping is None or value >= mapping.made:
+            return None
+        cycles = self.steps[number].events.cycles
+        place = (cycle - self.ends[number] + cycles) * mapping.places // cycles
+        return Sum(name, place, value)
+
+    def strike(self, strikes: Strikes) -> None:
+        """Hold strikes ready for the next decision."""
+        self._waiting, self._met = {}, 0
+        first, end = np.searchsorted(strikes.cycle, (0, self.ends[-1]))
+        found = (strikes.cycle, strikes.value, strikes.bit)
+        struck = zip(*(each[first:end].tolist() for each in found), strict=True)
+        for cycle, value, bit in struck:
+            held = self.held(cycle, value)
+            if held is not None:
+                self._waiting.setdefault(held.layer, []).append((held, 1 << bit))
+                self._met += 1
+
+    def meet(self, layer: str) -> None:
+        """Invert what was struck of a layer's sums; after the last layer, nothing waits."""
+        for held, mask in self._waiting.get(layer, ()):
+            self.layers[layer].invert(held.place, held.output, mask, self.memory.bits)
+        if layer == self.last:
+            self.felt, self._met, self._waiting = self._met, 0, {}
+
+
+class CimMemories(Kept):
+    """The memories of a `CimController`, which decides with them from now on.
+
+    cycles: of a decision.
+    """
+
+    def __init__(self, controller: Any, world: Any) -> None:
+        self.machine: Machine = controller.machine
+        network = self.machine.network
+        self._layers = {conv.name: Columns(conv, self.machine) for conv in on_arrays(network)}
+        digital = [conv for conv in network.convs if not isinstance(conv, ColumnConv)]
+        self._weights = {conv.name: open_digital(conv) for conv in digital}
+        scales = Scales(network, "requantizations")
+        stores = [open_cells(columns) for columns in self._layers.values()]
+        stores += [weights.stored for weights in self._weights.values()]
+        for columns in self._layers.values():
+            stores += [*open_converters(columns), *open_constants(columns)]
+        super().__init__([*stores, *scales.stores])
+        self._sound = [stored.codes.copy() for stored in self.stores]
+        self._sums = Sums(self.machine, self._layers)
+        self.cycles = self._sums.ends[-1]
+        self.machine.open(self._open, {**scales.plans, Conv: self._plan_conv})
+
+    @property
+    def memories(self) -> tuple[Memory, ...]:
+        """All memories: cells, digital weights, configuration, accumulators."""
+        return *self.configured, self._sums.memory
+
+    def _open(self, laid: Laid) -> list[Step]:
+        name = laid.layout.conv.name
+        self._layers[name].open(laid)
+        return [(self._sums.meet, (name,))]
+
+    def _plan_conv(self, conv: Conv, *around: Any) -> list[Step]:
+        return self._weights[conv.name].plan(*around)
+
+    def vary(self, law: str, sigma: float, seed: int) -> None:
+        """Program all cells anew, by a law of variation; what was written stays written.
+
+        law, sigma: see `neurobot.column_cim.Variation`, of which the machine keeps all else.
+        Raises ValueError for what is none.
+        """
+        variation = replace(self.machine.variation, law=law, sigma=sigma)
+        self.machine.program(variation, seed)
+        for stored, sound in zip(self.stores, self._sound, strict=True):
+            (values,) = np.nonzero(stored.codes != sound)
+            if len(values):
+                stored.write(values, stored.codes[values])
+
+    def strike(self, strikes: Strikes) -> None:
+        """Hold strikes on accumulators ready for the next decision, and for no other."""
+        self._sums.strike(strikes)
+
+    @property
+    def felt(self) -> int:
+        """How many strikes met a sum in the last decision."""
+        return self._sums.felt
+
+    @property
+    def events(self) -> Counts:
+        """What the last decision took."""
+        return self.machine.events
