@@ -29,6 +29,7 @@ import numpy as np
 from scipy import stats
 
 from neurobot import provenance
+from neurobot.cli.endings import terminable
 from neurobot.compiled import cores
 from neurobot.controllers import COMPARED
 from neurobot.engine.blocks import rolling
@@ -152,9 +153,9 @@ def take_sample(soak: Soak, began: float) -> None:
 
 
 def run(controllers: Sequence[str], decisions: int) -> Soak:
-    """Make passes until so many decisions are taken, or until Ctrl-C."""
+    """Make passes until so many decisions are taken, or until Ctrl-C or SIGTERM."""
     soak, began = Soak(array("d"), {}, {}, []), time.perf_counter()
-    with suppress(KeyboardInterrupt):
+    with suppress(KeyboardInterrupt), terminable():
         while soak.passes < FEWEST or sum(soak.decisions.values()) < decisions:
             drive(controllers, soak)
             take_sample(soak, began)
