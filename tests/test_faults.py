@@ -17,7 +17,7 @@ from neurobot.events import Events
 from neurobot.faults.draw import MOST_DRAWN, draw, from_text
 from neurobot.faults.faulted import Faulted
 from neurobot.faults.memory import Memory, Strikes, from_signed, to_signed
-from neurobot.faults.poppins import PoppinsMemories
+from neurobot.faults.poppins import PoppinsMemories, from_code, to_code
 from neurobot.faults.protection import GUARDS, Bank, Layout, hamming_bits
 from neurobot.faults.spec import Faults
 from neurobot.loop import Timing, attach, run_episode
@@ -458,6 +458,12 @@ def test_a_neuron_without_slopes_knows_no_force() -> None:
     trace = controller.brain.trace(8)
     assert trace.potential[:5, 0].tolist() == [251, 252, 253, 254, 255]
     assert trace.spikes[:, 0].tolist() == [False] * 5 + [True] + [False] * 2
+
+
+def test_a_time_constant_is_stored_by_its_highest_bit() -> None:
+    taus = from_code("tau", np.array([0, 1, 2, 4, 16, 17, 31], np.uint64))
+    assert taus.tolist() == [0, 1, 2, 8, 32768, 32768, 32768]
+    assert to_code("tau", np.array([0, 1, 2, 15, 32768])).tolist() == [0, 1, 2, 4, 16]
 
 
 def test_bits_of_the_state_are_inverted_between_two_ticks() -> None:
