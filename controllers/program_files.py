@@ -6,7 +6,6 @@
 """
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from neurobot.controllers.programs import (
     numbers_of,
     program_of,
 )
+from neurobot.writing import write_whole
 
 FORMAT, VERSION = "neurobot program", 1
 KEYS = ("format", "version", "programs", "provenance")
@@ -128,6 +128,4 @@ def write_programs(path: Path, programs: Pair, provenance: dict[str, Any]) -> No
         "programs": {task: numbers_of(program) for task, program in given.items()},
         "provenance": provenance,
     }
-    draft = path.with_name(path.name + ".part")
-    draft.write_text(json.dumps(document, indent=1, allow_nan=False) + "\n")
-    os.replace(draft, path)
+    write_whole(path, json.dumps(document, indent=1, allow_nan=False) + "\n")

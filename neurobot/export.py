@@ -17,6 +17,7 @@ except ModuleNotFoundError as missing:
 from neurobot.episodes import Cell, Record, from_result
 from neurobot.loop import Timing
 from neurobot.store import Stored, StoreError, read_run
+from neurobot.writing import whole
 
 Row = dict[str, Any]
 DERIVED = ("success", "spl", "soft_spl", "sct", "score", "mean_speed_mps")
@@ -113,5 +114,6 @@ def export(folder: Path, out: Path) -> tuple[int, int]:
         table = to_table([to_row(each) for each in run.episodes], run.facts)
     except (KeyError, TypeError, AttributeError, pa.ArrowException) as error:
         raise StoreError(f"{folder}: records of another form found: {error}") from error
-    WRITERS[out.suffix](table, out)
+    with whole(out) as draft:
+        WRITERS[out.suffix](table, draft)
     return table.num_rows, table.num_columns

@@ -23,6 +23,7 @@ from neurobot.insight import CLOCK_HZ, Machine, frames_per_s
 from neurobot.qnet import load
 from neurobot.quantities import prefixed
 from neurobot.tdnn import Net, files, read_network
+from neurobot.writing import write_whole
 
 if TYPE_CHECKING:
     from neurobot.quantize.datasets import Dataset
@@ -225,7 +226,7 @@ def run(args: argparse.Namespace) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     files.save(machine.net.with_notes(notes(args, net)), folder / MACHINE)
     text = json.dumps({"version": __version__, "seed": args.seed, **document, "rows": rows})
-    (folder / REPORT).write_text(f"{text}\n", encoding="utf-8")
+    write_whole(folder / REPORT, f"{text}\n")
     if args.json:
         print_json("compile", args.seed, rows, network=args.network, **document)
     else:

@@ -7,6 +7,7 @@ from typing import Any
 
 from neurobot.cli.options import add_cost_table
 from neurobot.cli.terminal import print_json
+from neurobot.writing import write_whole
 
 FILE_NAME = "report.html"
 PANELS = 24
@@ -64,5 +65,5 @@ def run(args: argparse.Namespace) -> None:
 
     path = check_file(Path(args.out or Path(args.folder) / FILE_NAME))
     page = write_page(study, figures(study, args.cost_table), command_of(args), args.paths)
-    path.write_text(page, "utf-8")
+    write_whole(path, page)
     print(f"Written: {path} ({path.stat().st_size / 1e6:.1f} MB)")

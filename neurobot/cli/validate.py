@@ -12,6 +12,7 @@ from neurobot import __version__
 from neurobot.cli.terminal import make_table, print_json, progress_bar
 from neurobot.compiled import cores
 from neurobot.quantities import percent
+from neurobot.writing import write_whole
 
 if TYPE_CHECKING:
     from neurobot.validation import Validation
@@ -45,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     result = found.to_json()
     document = {"command": "validate", "version": __version__, "seed": args.seed, **result}
     text = json.dumps(document, indent=1, allow_nan=False) + "\n"
-    (folder / "validation.json").write_text(text)
+    write_whole(folder / "validation.json", text)
     pictures = found.draw(folder)
     status = int(found.differ > 0)
     if args.json:

@@ -8,10 +8,11 @@ as it ends, in an order that does not hang on how many threads there are.
 
 import hashlib
 import json
+import os
 import threading
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import CancelledError, ThreadPoolExecutor
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, nullcontext
 from dataclasses import dataclass, fields
 from itertools import product
 from pathlib import Path
@@ -23,6 +24,7 @@ from neurobot.column_cim.layers import on_arrays
 from neurobot.column_cim.variation import Variation, plans_for
 from neurobot.qnet.network import Network
 from neurobot.qnet.runner import Array, Runner, check_pixels
+from neurobot.writing import naming_place
 
 OWN = "own"  # the converters that a network has
 RESULTS = ("accuracy", "right")
@@ -142,7 +144,7 @@ def read_lines(path: Path | None, study: Study) -> dict[str, Line]:
     if not b'{"accuracy": '.startswith(torn[:13]):
         raise ValueError(f"{path}: {torn[:40]!r} found; allowed: trials")
     if torn:
-        path.write_bytes(whole + newline)
+        os.truncate(path, len(whole + newline))  # written anew, a full disk would take all of it
     return lines
 
 
@@ -176,7 +178,7 @@ def run_trials(
     lines, keys = read_lines(out, study), [study.key(trial) for trial in trials]
     missing = {key: trial for key, trial in zip(keys, trials, strict=True) if key not in lines}
     progress(len(trials) - len(missing), len(trials))
-    with ExitStack() as stack:
+    with naming_place(out) if out else nullcontext(), ExitStack() as stack:
         file = stack.enter_context(out.open("a")) if out else None
         found = stack.enter_context(closing(answers(study, list(missing.values()), jobs)))
         for key, right in zip(missing, found, strict=True):

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import zlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
@@ -21,6 +20,7 @@ from neurobot.quantize.datasets import Dataset, Numbers
 from neurobot.quantize.examples import Examples, Labelled, Targets
 from neurobot.quantize.settings import Settings
 from neurobot.tdnn.form import Net
+from neurobot.writing import write_whole
 
 Array = NDArray[Any]
 LOOKED_AT = 4096  # training images in which layers are looked at
@@ -149,6 +149,4 @@ def read_scores(path: Path) -> dict[str, float]:
 def write_scores(path: Path, scores: dict[str, float]) -> None:
     """Write all scores; whoever reads the path finds those before or these."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    unfinished.write_text(json.dumps(scores, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    os.replace(unfinished, path)
+    write_whole(path, json.dumps(scores, indent=1, sort_keys=True) + "\n")

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurobot.demo.interrupts import undisturbed
+from neurobot.writing import whole
 
 FORMATS = {".mp4": 30.0, ".gif": 12.5}  # pictures a second
 INSTALL = "recording needs imageio-ffmpeg: pip install 'neurobot[record]'"
@@ -109,7 +110,8 @@ def save_png(path: Path, pixels: Pixels) -> None:
     """Write one picture."""
     from PIL import Image
 
-    Image.fromarray(pixels).save(path)
+    with whole(path) as draft:
+        Image.fromarray(pixels).save(draft)
 
 
 def free_path(stem: str, suffix: str) -> Path:

@@ -15,6 +15,7 @@ except ModuleNotFoundError as missing:
 
 from neurobot.fit.history import Generation
 from neurobot.fit.score import Tally, Weights
+from neurobot.writing import whole
 
 # Okabe and Ito's colours, which colour-blind readers can tell apart.
 BEST, CENTRE, STEP = "#0072B2", "#D55E00", "#009E73"
@@ -62,4 +63,5 @@ def draw_curve(
         axes.set_title(title, fontsize=9)
         axes.set_xlabel("minutes of search")
     left.legend(fontsize=7, loc="lower right")
-    figure.savefig(path, dpi=DOTS_PER_INCH)
+    with whole(path) as draft:
+        figure.savefig(draft, dpi=DOTS_PER_INCH)

@@ -16,6 +16,7 @@ from neurobot.fit.plan import Plan
 from neurobot.fit.score import Tally
 from neurobot.fit.search import Fit
 from neurobot.fit.space import Numbers, to_program
+from neurobot.writing import write_whole
 
 FITTED, START, REPORT, CURVE = "fitted.json", "start.json", "fit.json", "curve.png"
 
@@ -90,5 +91,5 @@ def write_all(folder: Path, plan: Plan, found: Fit, command: str) -> list[Path]:
     ):
         write_program(path, plan, numbers, provenance(plan, found, command, what))
     document = {"command": command, **report(plan, found)}
-    paths[2].write_text(json.dumps(document, indent=1, allow_nan=False) + "\n")
+    write_whole(paths[2], json.dumps(document, indent=1, allow_nan=False) + "\n")
     return paths

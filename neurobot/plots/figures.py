@@ -22,6 +22,7 @@ except ModuleNotFoundError as missing:
     ) from missing
 
 from neurobot.envs.world import Floats
+from neurobot.writing import advice, whole
 
 __all__ = [
     "INK", "PALETTE", "STONE", "Axes", "Figure", "draw_discs", "draw_solids", "engineering",
@@ -101,9 +102,10 @@ def write(figure: Figure, path: Path) -> None:
     """Write a figure; equal figures give equal bytes."""
     settle(figure)
     try:
-        figure.savefig(path, dpi=DOTS_PER_INCH, metadata=UNDATED[path.suffix.lower()])
+        with whole(path) as draft:
+            figure.savefig(draft, dpi=DOTS_PER_INCH, metadata=UNDATED[path.suffix.lower()])
     except OSError as error:
-        raise ValueError(f"--out {path}: cannot be written: {error.strerror}") from error
+        raise ValueError(f"--out {path}: cannot be written: {advice(error)}") from error
 
 
 def open_window() -> Figure:

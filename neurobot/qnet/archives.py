@@ -1,7 +1,6 @@
 """Files and archives of arrays: written at once, and read no further than they are sound."""
 
 import io
-import os
 import reprlib
 import struct
 import zipfile
@@ -36,16 +35,6 @@ def read_file(path: Path) -> bytes:
             return file.read(size)
     except OSError as error:
         raise ValueError(f"it cannot be read ({error.strerror}); allowed: a file") from error
-
-
-def write_file(path: Path, content: bytes) -> None:
-    """Write a file all at once or not at all."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        unfinished.write_bytes(content)
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def make_archive(members: dict[str, bytes]) -> bytes:

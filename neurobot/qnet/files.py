@@ -25,7 +25,6 @@ from neurobot.qnet.archives import (
     open_archive,
     read_file,
     read_member,
-    write_file,
 )
 from neurobot.qnet.checks import MOST_BITS, MOST_STORED, MOST_VALUES, flag, whole, wholes
 from neurobot.qnet.columns import ColumnConv
@@ -35,6 +34,7 @@ from neurobot.qnet.network import Network
 from neurobot.qnet.packing import Form
 from neurobot.qnet.scales import Affine, Requant, Scores
 from neurobot.qnet.signals import REAL_BITS
+from neurobot.writing import write_whole
 
 FORMAT, VERSION = "neurobot-integer-network", 1
 HEADER = "header.npy"
@@ -139,7 +139,7 @@ def encode(network: Network) -> bytes:
 
 def save(network: Network, path: Path | str) -> None:
     """Write a network to a file, all at once or not at all."""
-    write_file(Path(path), encode(network))
+    write_whole(Path(path), encode(network))
 
 
 def read_header(archive: zipfile.ZipFile, name: str, version: int) -> Header:

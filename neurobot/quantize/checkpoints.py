@@ -1,6 +1,6 @@
 """Checkpoints of a training: written whole or not at all, read without running what is in them."""
 
-import os
+import io
 import pickle
 import platform
 import zipfile
@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 import torch
+
+from neurobot.writing import write_whole
 
 VERSION = 1
 DIGESTS = ("examples", "first_weights")  # compared last, as a setting that differs says more
@@ -31,15 +33,9 @@ def save_checkpoint(path: Path, parts: Mapping[str, Any]) -> None:
     parts: tensors, numbers, texts, and dicts and lists of them, by the names of `PARTS`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        with unfinished.open("wb") as file:
-            torch.save({"version": VERSION, "made_with": versions(), **parts}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    content = io.BytesIO()  # PyTorch would hide the errors of a file
+    torch.save({"version": VERSION, "made_with": versions(), **parts}, content)
+    write_whole(path, content.getbuffer())
 
 
 def check_bytes(path: Path) -> None:

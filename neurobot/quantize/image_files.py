@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from neurobot.quantize.augmentation import Images, middle_view, random_view
+from neurobot.writing import whole
 
 Labels = NDArray[np.int64]
 Pairs = tuple[Images, Labels]
@@ -94,20 +95,14 @@ def read_jpegs(path: Path, side: int, classes: int, cache: Path | None = None) -
     kept = cache / f"{path.stem}-{hashlib.sha256(jpeg).hexdigest()[:16]}.npy"
     if not kept.exists():
         cache.mkdir(parents=True, exist_ok=True)
-        store(kept, decode(path, jpeg, offsets, side))
+        decoded = decode(path, jpeg, offsets, side)
+        with whole(kept) as draft:
+            np.save(draft, decoded)
     with reading(kept, f"uint8 of shape {(count, side, side, 3)}; remove the file to make it anew"):
         images: Images = np.load(kept, allow_pickle=False)
         if images.shape != (count, side, side, 3) or images.dtype != np.uint8:
             raise ValueError(f"{images.dtype} of shape {images.shape}")
     return images, numbers
-
-
-def store(path: Path, images: Images) -> None:
-    """Write an array beside its place first, so that no half of it is ever found there."""
-    part = path.with_suffix(".part")
-    with part.open("wb") as file:
-        np.save(file, images)
-    part.replace(path)
 
 
 def decode(path: Path, jpeg: NDArray[np.uint8], offsets: NDArray[Any], side: int) -> Images:

@@ -10,6 +10,7 @@ from stable_baselines3.common.utils import safe_mean
 
 from neurobot.reinforce.policy import NetworkPolicy
 from neurobot.reinforce.worlds import Worlds
+from neurobot.writing import whole
 
 SETTINGS: dict[str, Any] = {
     "n_steps": 64,
@@ -47,10 +48,8 @@ class Keeper(BaseCallback):  # type: ignore[misc]
 
     def keep(self) -> None:
         """Write the checkpoint whole, then tell how it goes."""
-        part = self.kept.with_suffix(".part")
-        with part.open("wb") as file:
+        with whole(self.kept) as draft, draft.open("wb") as file:
             self.model.save(file)
-        part.rename(self.kept)
         print(curve_line(self.model), flush=True)
 
     def _on_step(self) -> bool:

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neurobot.qnet.archives import naming, open_archive, read_member, write_file
+from neurobot.qnet.archives import naming, open_archive, read_member
 from neurobot.qnet.checks import INT64, MOST_STORED, MOST_VALUES, whole, wholes
 from neurobot.qnet.files import (
     check_header,
@@ -35,6 +35,7 @@ from neurobot.qnet.packing import BYTE, Form
 from neurobot.qnet.signals import width
 from neurobot.tdnn.form import Clocking, Maxima, Net, Neurons, Stage, Tree
 from neurobot.tdnn.timing import check_clocking
+from neurobot.writing import write_whole
 
 FORMAT, VERSION = "neurobot-time-delay-network", 1
 KEYS = ("format", "version", "network", "stages", "sha256")
@@ -105,7 +106,7 @@ def encode(net: Net) -> bytes:
 
 def save(net: Net, path: Path | str) -> None:
     """Write a network of integers to a file, all at once or not at all."""
-    write_file(Path(path), encode(net))
+    write_whole(Path(path), encode(net))
 
 
 def check_entry(number: int, entry: Any) -> None:

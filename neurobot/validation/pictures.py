@@ -16,6 +16,7 @@ from neurobot.validation.budget import CURVE_BIASES, NEAR, Budget
 from neurobot.validation.decisions import MOST, Choices, by_margin, by_source
 from neurobot.validation.traces import CHIP, Example
 from neurobot.validation.variants import FLOAT, PUBLISHED, QUADRATIC
+from neurobot.writing import whole
 
 # Okabe and Ito's colours, which colour-blind readers can tell apart.
 STYLES = {
@@ -37,7 +38,8 @@ DOTS_PER_INCH = 130
 
 def save(figure: Figure, path: Path) -> Path:
     """Write a figure."""
-    figure.savefig(path, dpi=DOTS_PER_INCH)
+    with whole(path) as draft:
+        figure.savefig(draft, dpi=DOTS_PER_INCH)
     return path
 
 
