@@ -83,7 +83,7 @@ FAULTY = {Conv: conv, Requant: requant, Scores: scores, Add: add, SumPool: sum_u
 def run(network: Network, others: dict[str, Any], image: Any, touch: Any = None) -> dict[str, Map]:
     """All maps of an image, where some layers have been damaged.
 
-    touch: told the name of each layer and its map, may change it.
+    touch: told each layer and all maps so far, may change its own.
     """
     number: Any = np.float32 if network.real else int
     rules = {**RULES, **FAULTY}
@@ -94,7 +94,7 @@ def run(network: Network, others: dict[str, Any], image: Any, touch: Any = None)
             given = [maps[name] for name in layer.inputs]
             maps[layer.name] = rules[type(layer)](found, *given, Record())
             if touch is not None:
-                touch(layer.name, maps)
+                touch(found, maps)
     return maps
 
 
@@ -116,3 +116,32 @@ def damage(layer: Layer, codes: dict[str, list[int]], bits: int) -> Any:
             width = {"multiplier": 32, "bias": 64}[name]
             found[name] = np.array([wrapped(value, width) for value in values], object)
     return damaged(layer, **found)
+
+
+def upset(
+    layer: Any, maps: Any, place: int, channels: Any, inputs: bool, mask: int, width: int
+) -> None:
+    """Invert bits of a finished sum; of odd weights, of the sum of codes, or of that of inputs."""
+    sums, given = maps[layer.name], maps[layer.inputs[0]]
+    y, x = divmod(place, extent(sums)[1])
+    out, high, wide, part = np.shape(layer.weights)
+    for o in channels:
+        if layer.real:
+            raw = 0x7FC00000 if np.isnan(sums[y, x, o]) else int(sums[y, x, o].view(np.uint32))
+            sums[y, x, o] = np.uint32(raw ^ mask).view(np.float32)
+        elif not layer.odd:
+            sums[y, x, o] = wrapped(sums[y, x, o] ^ mask, width)
+        else:
+            both = [0, 0]
+            for i, j, c in product(range(high), range(wide), range(part)):
+                at = (
+                    y * layer.stride[0] - layer.padding[0] + i,
+                    x * layer.stride[1] - layer.padding[1] + j,
+                    o // (out // layer.groups) * part + c,
+                )
+                both[0] += given.get(at, 0) * int(layer.weights[o][i][j][c])
+                both[1] += given.get(at, 0)
+            before = both[0] * 2 - both[1] * (2**layer.weight_bits - 1)
+            both[inputs] = wrapped(both[inputs] ^ mask, width)
+            after = both[0] * 2 - both[1] * (2**layer.weight_bits - 1)
+            sums[y, x, o] = wrapped(sums[y, x, o] + after - before, 32)
