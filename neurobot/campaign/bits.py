@@ -8,18 +8,17 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from neurobot.campaign.chips import Chip, open_chip
-from neurobot.campaign.single import Place, locate
+from neurobot.campaign.single import Place
 from neurobot.episodes import Job
-from neurobot.faults.memory import Substrate
+from neurobot.faults.memory import Memory, Substrate
 from neurobot.faults.seats import parts_of
 from neurobot.loop import Observation, Trial
 from neurobot.metrics import Row
 from neurobot.statistics import Floats, wilson
 
-FLIPS, VIEWS = 1000, 16
+FLIPS, VIEWS = 16, 16
 
 
 class Effect(NamedTuple):
@@ -46,11 +45,15 @@ def decide(controller: Any, views: Sequence[Observation]) -> Floats:
     return np.array([np.asarray(controller.act(view), np.float64) for view in views])
 
 
-def sample(size: int, flips: int | None, seed: int) -> NDArray[np.int64]:
-    """Return the places of so many different bits, in order; None: of all."""
-    if flips is None or flips >= size:
-        return np.arange(size)
-    return np.sort(np.random.default_rng(seed).choice(size, flips, replace=False))
+def sample(memories: Sequence[Memory], flips: int | None, seed: int) -> list[Place]:
+    """Choose so many different bits of each part and place in a value, in order; None: all."""
+    chance, found = np.random.default_rng(seed), []
+    for memory in memories:
+        for bit in range(memory.bits):
+            count = memory.values if flips is None else min(flips, memory.values)
+            values = np.sort(chance.choice(memory.values, count, replace=False))
+            found += [Place(memory.part, int(value), bit) for value in values]
+    return found
 
 
 def invert(substrate: Substrate, part: int, place: Place) -> None:
@@ -72,8 +75,7 @@ def try_bits(
         )
     numbers = {each.part: number for number, each in parts}
     right = decide(chip.controller, views)
-    for at in sample(sum(each.size for each in memories), flips, seed):
-        place = locate(memories, int(at))
+    for place in sample(memories, flips, seed):
         chip.controller.reset(0)
         invert(chip.substrate, numbers[place.part], place)
         off = np.abs(decide(chip.controller, views) - right).max(axis=1)
@@ -86,7 +88,8 @@ def criticality(
 ) -> list[Effect]:
     """Try bits of a memory of a job's controller, on what it sees in that (sound) episode.
 
-    flips: how many bits, chosen by the seed; None: all of them. views: observations for each.
+    flips: how many bits of each part and place in a value, chosen by the seed; None: all of them.
+    views: observations for each.
     """
     if views < 1 or (flips is not None and flips < 1):
         raise ValueError(f"views={views}, flips={flips} found; allowed: 1 or more of each")

@@ -6,7 +6,7 @@ from typing import Any
 
 from neurobot.campaign.bits import FLIPS, Effect, criticality, effects_by_bit, worst
 from neurobot.campaign.chips import memories_of
-from neurobot.campaign.levels import halves, levels
+from neurobot.campaign.levels import Topic, halves, levels, topic_of
 from neurobot.campaign.protecting import protections
 from neurobot.campaign.runs import Runs, sound_of
 from neurobot.campaign.single import single_bits, single_pairs
@@ -16,18 +16,18 @@ from neurobot.faults.memory import Memory
 from neurobot.faults.spec import AMOUNTS, AROUND
 from neurobot.metrics import Row
 
-TOPIC = ("memory", "kind", "amount", "burst", "word_bits")  # what lines of one picture share
 LISTED = 10  # bits that are named
 
 
 @dataclass(frozen=True)
 class Findings:
-    """Rows of a campaign: see `levels` for levels and halves, `protecting` for guards.
+    """Rows of a campaign of so many episodes: see `levels` for levels and halves.
 
-    guards: by controller and memory. single: see `single.single_bits`; bits: see
+    guards: see `protecting`, by controller and memory. single: see `single.single_bits`; bits: see
     `bits.effects_by_bit`, with the controller; worst: the most critical ones of these.
     """
 
+    episodes: int
     levels: list[Row]
     halves: list[Row]
     guards: list[Row]
@@ -36,25 +36,19 @@ class Findings:
     worst: list[Row]
 
     @property
-    def plain(self) -> dict[str, list[Row]]:
+    def plain(self) -> dict[str, Any]:
         """All of it but the levels, by name."""
-        return {name: rows for name, rows in vars(self).items() if name != "levels"}
+        return {name: value for name, value in vars(self).items() if name != "levels"}
 
     @property
-    def topic(self) -> tuple[Any, ...]:
+    def topic(self) -> Topic:
         """What the picture is about: rates before shares and counts, then what has most rows."""
-        topics = [topic_of(row) for row in self.levels if row["amount"] != "none"]
-        first = TOPIC.index("amount")
-        return min(topics, key=lambda each: (AMOUNTS.index(each[first]), -topics.count(each)))
+        topics = [topic_of(row) for row in self.levels]
+        return min(topics, key=lambda each: (AMOUNTS.index(each[-1]), -topics.count(each)))
 
     def on_topic(self, rows: Sequence[Row]) -> list[Row]:
-        """Keep the rows of the picture: sound ones, and those on its topic."""
-        return [row for row in rows if row["amount"] == "none" or topic_of(row) == self.topic]
-
-
-def topic_of(row: Row) -> tuple[Any, ...]:
-    """Say what a row is about."""
-    return tuple(row[name] for name in TOPIC)
+        """Keep the rows of the picture."""
+        return [row for row in rows if topic_of(row) == self.topic]
 
 
 def by_controller(rows: Sequence[Row]) -> dict[str, list[Row]]:
@@ -175,4 +169,4 @@ def found_in(
     bits, listed = tried(runs, flips, progress) if mapped else ([], [])
     sweeps = halves(runs)
     guards, single = guard_rows(runs, sweeps, table), single_rows(runs)
-    return Findings(levels(runs), sweeps, guards, single, bits, listed)
+    return Findings(len(runs), levels(runs), sweeps, guards, single, bits, listed)

@@ -1,10 +1,11 @@
 """Records of a campaign -> rows: one for each brain and level of faults, one for each sweep.
 
 A level is one amount of one kind of fault in one place; a sweep is what has all but the amount in
-common. Every episode with faults is paired with the sound one of the same brain in the same world.
+common; a topic is what has all but that and the protection in common. Every episode with faults is
+paired with the sound one of the same brain in the same world.
 
-Keys of a level's row: controller; memory, kind, burst, protection, word_bits; amount ("rate",
-"share", "count", "none" for the sound one) and level, how much of it; those of `metrics.outcomes`;
+Keys of a level's row: controller; memory, kind, burst, word_bits, amount ("rate", "share",
+"count"), protection; level, how much of the amount, 0 without faults; those of `metrics.outcomes`;
 score, and loss and score_loss, by how much success and score are below the sound ones in the same
 worlds, each with _low and _high; injected and felt, of all episodes; per_episode, faults of an
 episode as long as the mean sound one.
@@ -30,7 +31,8 @@ from neurobot.metrics import Row, mean, outcomes, ratio, total
 from neurobot.statistics import Interval, paired_difference
 from neurobot.statistics import mean as mean_score
 
-TOLD = ("memory", "kind", "burst", "protection", "word_bits")
+TOPIC = ("memory", "kind", "burst", "word_bits")
+Topic = tuple[Any, ...]
 
 
 class Pair(NamedTuple):
@@ -78,8 +80,14 @@ def sweeps_of(runs: Runs) -> dict[Sweep, dict[float, dict[Job, Pair]]]:
 
 def told(sweep: Sweep) -> Row:
     """Say what a sweep is."""
-    about = {name: getattr(sweep.faults, name) for name in TOLD}
-    return {"controller": sweep.controller, **about, "amount": sweep.amount}
+    about = {name: getattr(sweep.faults, name) for name in TOPIC}
+    guard = sweep.faults.protection
+    return {"controller": sweep.controller, **about, "amount": sweep.amount, "protection": guard}
+
+
+def topic_of(row: Row) -> Topic:
+    """Say what a row is about, whichever brain and protection it is of."""
+    return tuple(row[name] for name in (*TOPIC, "amount"))
 
 
 def spread(name: str, found: Interval) -> Row:
@@ -128,29 +136,29 @@ def level_row(sweep: Sweep, level: float, pairs: Sequence[Pair]) -> Row:
     }  # fmt: skip
 
 
-def sound_row(controller: str, records: Sequence[Record]) -> Row:
-    """Put the episodes of a brain without faults into one row, of the same keys."""
-    pairs = [Pair(record, record) for record in records]
-    about = dict.fromkeys(TOLD)
-    return {
-        "controller": controller, **about, "amount": "none", "level": 0.0, **outcomes(records),
-        **scored(pairs), "injected": 0, "felt": 0, "per_episode": 0.0,
-    }  # fmt: skip
+def sound_row(sweep: Sweep, sound: Sequence[Record]) -> Row:
+    """Put episodes without faults into one row, of the same keys."""
+    row = level_row(sweep, 0.0, [Pair(record, record) for record in sound])
+    return {**row, "protection": "none", "per_episode": 0.0}
+
+
+def of_topic(sweeps: Mapping[Sweep, Mapping[float, Mapping[Job, Pair]]]) -> list[Row]:
+    """Return a row for each level of one brain's sweeps on one topic, sound ones before."""
+    every = [pairs for by_level in sweeps.values() for pairs in by_level.values()]
+    sound = {world: pair.sound for pairs in every for world, pair in pairs.items()}
+    rows = [sound_row(next(iter(sweeps)), list(sound.values()))]
+    for sweep, by_level in sweeps.items():
+        rows += [level_row(sweep, level, list(pairs.values())) for level, pairs in by_level.items()]
+    return rows
 
 
 def levels(runs: Runs) -> list[Row]:
-    """Return a row for each brain without faults, and after it one for each of its levels."""
-    found, rows = sweeps_of(runs), []
-    for controller in dict.fromkeys(job.controller for job in runs):
-        sound = [r for job, r in runs.items() if job.controller == controller and not job.faults]
-        rows.append(sound_row(controller, sound))
-        rows += [
-            level_row(sweep, level, list(pairs.values()))
-            for sweep, by_level in found.items()
-            if sweep.controller == controller
-            for level, pairs in by_level.items()
-        ]
-    return rows
+    """Return a row for each brain, topic and level, the one without faults first."""
+    topics: dict[tuple[str, Topic], dict[Sweep, dict[float, dict[Job, Pair]]]] = {}
+    for sweep, by_level in sweeps_of(runs).items():
+        row = told(sweep)
+        topics.setdefault((row["controller"], topic_of(row)), {})[sweep] = by_level
+    return [row for sweeps in topics.values() for row in of_topic(sweeps)]
 
 
 def common(by_level: Mapping[float, Mapping[Job, Pair]]) -> list[Job]:

@@ -7,6 +7,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from neurobot.campaign.bits import FLIPS
 from neurobot.campaign.chips import job_of_brain, open_chip
 from neurobot.campaign.findings import Findings, by_controller, chosen, found_in
 from neurobot.campaign.runs import Runs, read_campaign, run_campaign
@@ -30,7 +31,7 @@ from neurobot.faults.protection import GUARDS
 from neurobot.faults.spec import AMOUNTS, AROUND, KINDS, Faults
 from neurobot.suite import SUITES
 
-EPISODES, FLIPS = 20, 1000
+EPISODES = 20
 KIND_NAMES = dict.fromkeys([*KINDS, *(kind for kinds in AROUND.values() for kind in kinds)])
 DESCRIPTION = """\
 Drive brains through the same worlds without faults and with more and more of them, and say how much
@@ -57,7 +58,7 @@ def add_command(commands: Any) -> None:
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    options.set_defaults(function=run)
+    options.set_defaults(function=run, resumes=True)
     add = options.add_argument
     add("controllers", nargs="*", metavar="CONTROLLER", help=CONTROLLER_NAMES)
     add("--list", action="store_true", help="print the memories of the brains' chips, and stop")
@@ -122,7 +123,8 @@ def add_shown(options: argparse.ArgumentParser) -> None:
         help="draw which bits change decisions: each wrong by itself, outside of the loop"
         )  # fmt: skip
     add("--flips", type=int, default=FLIPS, metavar="N",
-        help="bits that --map tries of each brain (default: %(default)s; 0: all)")  # fmt: skip
+        help="bits of each part and place in a value that --map tries (default: %(default)s; "
+        "0: all)")  # fmt: skip
 
 
 def faults_of(args: argparse.Namespace) -> list[Faults]:

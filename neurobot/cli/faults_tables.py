@@ -8,7 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from neurobot.campaign.findings import Findings, by_controller, topic_of
+from neurobot.campaign.findings import Findings, by_controller
+from neurobot.campaign.levels import topic_of
 from neurobot.cli.standings import span
 from neurobot.cli.terminal import make_table, print_json, wide_console
 from neurobot.faults.memory import Memory
@@ -49,8 +50,8 @@ def unit_of(row: Row) -> str:
 def level_cells(row: Row) -> Cells:
     """Return heading and cell of each column of a table of levels, of which this is one."""
     return {
-        unit_of(row): lambda row: "sound" if row["amount"] == "none" else f"{row['level']:g}",
-        "protec-\ntion": lambda row: row["protection"] or "",
+        unit_of(row): lambda row: f"{row['level']:g}" if row["level"] else "sound",
+        "protec-\ntion": lambda row: row["protection"],
         "epi-\nsodes": lambda row: str(row["episodes"]),
         "faults/\nepisode": lambda row: few(row["per_episode"]),
         "injected": lambda row: f"{row['injected']:,}",
@@ -61,7 +62,6 @@ def level_cells(row: Row) -> Cells:
         "lost,\npoints": lambda row: f"{100 * row['loss']:.0f}",
         "95 %\nint. ": lambda row: points(row["loss_low"], row["loss_high"]),
         "score": lambda row: f"{row['score']:.2f}",
-        "95 %\nint.  ": lambda row: f"{row['score_low']:.2f}-{row['score_high']:.2f}",
     }
 
 
@@ -157,16 +157,14 @@ def order(row: Row) -> tuple[float, str]:
 def show_levels(console: Console, found: Findings) -> None:
     """Print a table for each brain and kind of fault."""
     for controller, rows in by_controller(found.levels).items():
-        sound = [row for row in rows if row["amount"] == "none"]
-        topics = dict.fromkeys(topic_of(row) for row in rows if row["amount"] != "none")
-        for topic in topics:
+        for topic in dict.fromkeys(topic_of(row) for row in rows):
             mine = [row for row in rows if topic_of(row) == topic]
             burst = f", {mine[0]['burst']} bits each" if mine[0]["burst"] > 1 else ""
             console.print(
                 f"[bold]{escape(controller)}[/]  {escape(mine[0]['memory'])}, "
                 f"{mine[0]['kind']}{burst}"
             )
-            console.print(lay_out([*sound, *mine], level_cells(mine[0])))
+            console.print(lay_out(mine, level_cells(mine[0])))
 
 
 def show_halves(console: Console, found: Findings) -> None:
@@ -206,10 +204,9 @@ def show(found: Findings, table: str) -> None:
 def notes(found: Findings, table: str) -> str:
     """Say what the figures mean."""
     injected = sum(row["injected"] for row in found.levels)
-    episodes = sum(row["episodes"] for row in found.levels)
     return (
-        f"{episodes:,} episodes, {injected:,} injected faults. Lost: success below that without "
-        "faults in the same worlds. Felt: after which something read wrong, or that met something "
+        f"{found.episodes:,} episodes, {injected:,} injected faults. Lost: success below that "
+        "without faults in the same worlds. Felt: after which something read wrong, or that met something "
         "alive. Faults/episode: of one as long as without faults. Intervals: Wilson's of rates, "
         "bootstrap over worlds of the others. Energies are modelled, of protections assumed; "
         f"cost table {table!r}."

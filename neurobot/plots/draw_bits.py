@@ -10,7 +10,7 @@ from neurobot.plots.figures import INK, STONE, Axes, Figure
 Row = Mapping[str, Any]
 
 MAP = "cividis"  # even in lightness, and for colour-blind readers
-CELL_IN, EDGE_IN = (0.42, 0.3), (2.6, 1.25)
+CELL_IN, EDGE_IN = (0.3, 0.27), (1.5, 1.2)
 MOST_WRITTEN = 9  # columns in which figures fit at full size
 LEAST_LIGHT = 0.55  # of the scale: dark letters from there on
 
@@ -25,13 +25,20 @@ def grid_of(rows: Sequence[Row], key: str) -> tuple[list[str], int, Any]:
     return parts, bits, grid
 
 
+def written(share: float) -> str:
+    """Write a share in %, without a decimal where it fits."""
+    if share >= 0.0095:
+        return f"{100 * share:.0f}"
+    return f"{100 * share:.1f}".lstrip("0") if share >= 0.0005 else "0"
+
+
 def write_cells(axes: Axes, grid: Any, top: float) -> None:
     """Write values, in %, into their cells."""
     size = 7.5 if grid.shape[1] <= MOST_WRITTEN else 5.5
     for (row, bit), value in np.ndenumerate(grid):
         if not np.isnan(value):
             dark = value > LEAST_LIGHT * top
-            axes.text(bit, row, f"{100 * value:.0f}", ha="center", va="center", fontsize=size,
+            axes.text(bit, row, written(value), ha="center", va="center", fontsize=size,
                       color=INK if dark else "white")  # fmt: skip
 
 

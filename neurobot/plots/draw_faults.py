@@ -38,7 +38,7 @@ def lines_of(rows: Sequence[Row]) -> dict[Line, list[Row]]:
     """Group the rows of levels by what is one line."""
     lines: dict[Line, list[Row]] = {}
     for row in rows:
-        if row["amount"] != "none":
+        if row["level"]:
             lines.setdefault((row["controller"], row["protection"]), []).append(row)
     return lines
 
@@ -62,7 +62,7 @@ def draw_line(axes: Axes, found: Sequence[Row], x: str, style: Mapping[str, Any]
     known = [row for row in found if row[x]]
     at = [row[x] for row in known]
     low, high = ([100 * row[f"success_{end}"] for row in known] for end in ("low", "high"))
-    axes.fill_between(at, low, high, color=style["color"], alpha=0.10, linewidth=0)
+    axes.fill_between(at, low, high, color=style["color"], alpha=0.08, linewidth=0)
     axes.plot(at, [100 * row["success_rate"] for row in known], markersize=4, linewidth=1.4,
               **style)  # fmt: skip
 
@@ -71,7 +71,7 @@ def draw_sound(axes: Axes, rows: Sequence[Row], styles: Mapping[Line, Any]) -> N
     """Mark at the left edge how often each brain succeeds without faults."""
     colors = {controller: style["color"] for (controller, _), style in styles.items()}
     for row in rows:
-        if row["amount"] == "none" and row["controller"] in colors:
+        if not row["level"] and row["controller"] in colors:
             edge, color = axes.get_yaxis_transform(), colors[row["controller"]]
             axes.plot(0.0, 100 * row["success_rate"], marker=0, markersize=9, clip_on=False,
                       transform=edge, color=color)  # fmt: skip
@@ -148,8 +148,9 @@ def draw_faults(figure: Figure, rows: Sequence[Row], halves: Sequence[Row]) -> N
     draw_panel(left, rows, halves, ("level", "half"))
     draw_panel(right, rows, halves, ("per_episode", "half_per_episode"))
     left.set_ylabel("success (%)")
-    left.set_xlabel(f"{axis_of(first)}: by size of the memory")
-    right.set_xlabel(f"{FAULTS.get(first['kind'], 'faults')} in an episode: by robot")
+    left.set_xlabel(axis_of(first))
+    what = FAULTS.get(first["kind"], "faults")
+    right.set_xlabel(f"{what} in an episode as long as without faults")
     draw_legend(figure, left, list(lines))
     figure.suptitle(f"Which brain bears how many faults: {first['memory']}, {first['kind']}")
     figure.supxlabel(note(rows), fontsize=7.5, x=0.01, ha="left")
