@@ -35,17 +35,23 @@ def size_text(size: int) -> str:
     return f"{size} bytes"
 
 
+def brief(text: str) -> str:
+    """Return a text of others in one line of bounded length, which can be printed."""
+    line = " ".join(text.split())[:MOST_WORDS]
+    return line if line.isprintable() else ascii(line)[1:-1][:MOST_WORDS]
+
+
 def reason(error: BaseException) -> str:
-    """Return what a library says went wrong, in one line of bounded length."""
-    return " ".join(str(error).split())[:MOST_WORDS] or type(error).__name__
+    """Return what a library says went wrong."""
+    return brief(str(error)) or type(error).__name__
 
 
 def listed(names: Iterable[str]) -> str:
     """Return names that somebody chose, in one line of bounded length."""
     every = list(names)
-    told = ", ".join(name if name.isprintable() else repr(name) for name in every[:MOST_NAMES])
+    told = brief(", ".join(every[:MOST_NAMES]))
     more = f", and {len(every) - MOST_NAMES} more" if len(every) > MOST_NAMES else ""
-    return told[:MOST_WORDS] + more or "nothing"
+    return told + more or "nothing"
 
 
 def check_size(found: int, most: int) -> None:
@@ -154,8 +160,8 @@ def read_arrays(path: Path, most: int, *wanted: str) -> dict[str, NDArray[Any]]:
     try:
         members = Members(read_file(path, most), most)
         known = [name.removesuffix(".npy") for name in members.names]
-        if missing := [name for name in wanted if name not in known]:
-            raise ValueError(f"{listed(known)} found; needed: {', '.join(missing)}")
+        if not set(wanted) <= set(known):
+            raise ValueError(f"{listed(known)} found; needed: {' and '.join(wanted)}")
         return {name: parse_array(members.read(f"{name}.npy")) for name in wanted or known}
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error

@@ -1,15 +1,16 @@
 """Images with labels for commands that measure networks: a file of them, or an image set."""
 
-import zipfile
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from neurobot.bounded import MIB, read_arrays
 from neurobot.column_cim.trials import Labelled
 from neurobot.qnet.runner import Array
 
 CALIBRATION = 256  # images
+FILE_BYTES = 256 * MIB  # packed and unpacked
 
 
 class Found(NamedTuple):
@@ -42,14 +43,10 @@ def read_labelled(where: str, count: int | None = None, folder: str | None = Non
 def read_file(path: Path) -> Labelled:
     """Read images and labels of a file."""
     try:
-        with np.load(path) as kept:
-            images, labels = (array_of(path, kept, name) for name in ("images", "labels"))
-    except OSError as error:
-        raise ValueError(
-            f"{path}: {error.strerror}; needed: a file of images and labels"
-        ) from error
-    except (zipfile.BadZipFile, ValueError, EOFError) as error:
-        raise ValueError(f"{path}: no images and labels there: {error}") from error
+        images, labels = read_arrays(path, FILE_BYTES, "images", "labels").values()
+    except ValueError as error:
+        told = str(error).removeprefix(f"{path}: ")
+        raise ValueError(f"{path}: no images and labels there: {told}") from error
     if images.dtype != np.uint8 or images.ndim != 4 or not len(images):
         raise ValueError(
             f"{path}: images: {images.dtype} of shape {images.shape} found; allowed: uint8 of "
@@ -61,10 +58,3 @@ def read_file(path: Path) -> Labelled:
             f"numbers of shape {images.shape[:1]}"
         )
     return Labelled(path.name, images, labels.astype(np.int64))
-
-
-def array_of(path: Path, kept: Any, name: str) -> Array:
-    """Return an array of a file."""
-    if name not in kept:
-        raise ValueError(f"{', '.join(kept) or 'nothing'} found; needed: images and labels")
-    return np.asarray(kept[name])

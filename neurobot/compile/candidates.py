@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import math
+import reprlib
 import zlib
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields
@@ -12,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
+from neurobot.bounded import MIB, brief, parse_json, read_file
 from neurobot.compile.retrain import as_module, retrain
 from neurobot.quantize.answers import accuracy
 from neurobot.quantize.checkpoints import versions
@@ -24,7 +27,7 @@ from neurobot.writing import write_whole
 
 Array = NDArray[Any]
 LOOKED_AT = 4096  # training images in which layers are looked at
-SCORES = "scores.json"
+SCORES, SCORES_BYTES = "scores.json", 64 * MIB
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +143,16 @@ class Bench:
 def read_scores(path: Path) -> dict[str, float]:
     """Read the scores that a search has kept."""
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        return {str(key): float(score) for key, score in found.items()}
-    except (ValueError, AttributeError, TypeError) as error:
+        found = parse_json(read_file(path, SCORES_BYTES))
+        if not isinstance(found, dict):
+            raise ValueError(f"{reprlib.repr(found)} found; allowed: an object")
+        for key, score in found.items():
+            if type(score) not in (int, float) or not abs(score) < math.inf:
+                raise ValueError(
+                    f"{brief(key)}: {reprlib.repr(score)} found; allowed: a finite number"
+                )
+        return {key: float(score) for key, score in found.items()}
+    except (ValueError, OverflowError) as error:
         raise ValueError(f"{path}: no scores of a search found there: {error}") from error
 
 

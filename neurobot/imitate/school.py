@@ -12,10 +12,13 @@ import numpy as np
 import torch
 from torch import nn
 
+from neurobot.bounded import MIB, read_arrays
 from neurobot.imitate.drives import SCENARIOS, SHARES, Driver, Lessons, drive, join, teacher
 from neurobot.imitate.student import STEERING, Exercises, Reads, as_input, driver
 from neurobot.quantize.settings import Settings
 from neurobot.quantize.training import train_on
+
+LESSONS_BYTES = 512 * MIB  # of a round, packed and unpacked
 
 
 @dataclass(frozen=True)
@@ -39,8 +42,19 @@ def gather(path: Path, who: Driver, count: int, seed: int, sensor: str = "camera
         with part.open("wb") as file:
             np.savez_compressed(file, pictures=lessons.pictures, worth=lessons.worth)
         part.rename(path)
-    with np.load(path) as kept:
-        return Lessons(kept["pictures"], kept["worth"])
+    return read_lessons(path)
+
+
+def read_lessons(path: Path) -> Lessons:
+    """Read the lessons of one round."""
+    pictures, worth = read_arrays(path, LESSONS_BYTES, "pictures", "worth").values()
+    fits = pictures.dtype == np.uint8 and pictures.ndim == 3 and worth.dtype == np.float32
+    if not fits or worth.ndim != 2 or len(worth) != len(pictures):
+        raise ValueError(
+            f"{path}: {pictures.dtype} of shape {pictures.shape} and {worth.dtype} of shape "
+            f"{worth.shape} found; allowed: uint8 (N, rows, columns) and float32 (N, choices)"
+        )
+    return Lessons(pictures, worth)
 
 
 def learn(model: nn.Module, exercises: Exercises, kept: Path, settings: Settings) -> None:

@@ -1,9 +1,11 @@
 """Checkpoints of a training: written whole or not at all, read without running what is in them."""
 
+import errno
 import io
+import os
 import pickle
 import platform
-import zipfile
+import reprlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,9 +13,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from neurobot.bounded import MIB, Members, brief, read_file
 from neurobot.writing import write_whole
 
 VERSION = 1
+FILE_BYTES = 512 * MIB
+PLAIN = (bool, int, float, str)
 DIGESTS = ("examples", "first_weights")  # compared last, as a setting that differs says more
 PARTS = ("identity", "model", "optimizer", "step", "steps", "sums", "rng", "history")
 
@@ -38,17 +43,22 @@ def save_checkpoint(path: Path, parts: Mapping[str, Any]) -> None:
     write_whole(path, content.getbuffer())
 
 
-def check_bytes(path: Path) -> None:
-    """Refuse a file that is cut off, or in which a bit has changed: PyTorch reads past both."""
+def read_bytes(path: Path) -> bytes:
+    """Read a file; refuse one that is cut off, or in which a bit has changed: PyTorch does not."""
     try:
-        with zipfile.ZipFile(path) as archive:
-            damaged = archive.testzip()
-    except (zipfile.BadZipFile, EOFError) as error:
+        members = Members(content := read_file(path, FILE_BYTES), FILE_BYTES)
+    except ValueError as error:
+        if not path.exists():
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path)) from error
         raise ValueError(
             f"{path}: no checkpoint of a training, or one that is cut off: {error}"
         ) from error
-    if damaged:
-        raise ValueError(f"{path}: damaged: the checksum of {damaged} is wrong")
+    for name in members.names:
+        try:
+            members.read(name)
+        except ValueError as error:
+            raise ValueError(f"{path}: damaged: {error}") from error
+    return content
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:
@@ -56,23 +66,52 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 
     Raises ValueError for whatever `save_checkpoint` did not write, OSError where nothing is.
     """
-    check_bytes(path)
+    content = read_bytes(path)
     try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
+        found = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise ValueError(
             f"{path}: no checkpoint of a training: it holds more than tensors, numbers and texts"
         ) from error
     except Exception as error:  # PyTorch names no one class for a foreign file
         first = str(error).partition("\n")[0].rstrip(".")
-        raise ValueError(f"{path}: no checkpoint of a training: {first}") from error
+        raise ValueError(f"{path}: no checkpoint of a training: {brief(first)}") from error
     if not isinstance(found, dict) or "version" not in found:
         raise ValueError(f"{path}: no checkpoint of a training: it has no version")
-    if found["version"] != VERSION:
-        raise ValueError(f"{path}: version {found['version']!r} found, {VERSION} is read here")
+    if type(found["version"]) is not int or found["version"] != VERSION:
+        raise ValueError(
+            f"{path}: version {reprlib.repr(found['version'])} found, {VERSION} is read here"
+        )
     if missing := [part for part in PARTS if part not in found]:
         raise ValueError(f"{path}: no checkpoint of a training: {missing[0]!r} is missing")
+    check_kinds(path, found)
     return found
+
+
+def is_plain(value: Any) -> bool:
+    """Whether a value is a number, a text, or a tuple or list of them."""
+    if isinstance(value, list | tuple):
+        return all(value is None or isinstance(value, PLAIN) for value in value)
+    return value is None or isinstance(value, PLAIN)
+
+
+def check_kinds(path: Path, found: Mapping[str, Any]) -> None:
+    """Refuse parts of other types than are saved."""
+    step, identity, model = found["step"], found["identity"], found["model"]
+    for name, fits in (
+        ("identity", isinstance(identity, dict) and all(isinstance(key, str) for key in identity)),
+        ("identity", isinstance(identity, dict) and all(map(is_plain, identity.values()))),
+        ("model", isinstance(model, dict) and all(map(torch.is_tensor, model.values()))),
+        ("optimizer", isinstance(found["optimizer"], dict)),
+        ("step", type(step) is int and type(found["steps"]) is int and 0 <= step),
+        ("sums", torch.is_tensor(found["sums"])),
+        ("rng", torch.is_tensor(found["rng"])),
+        ("history", isinstance(found["history"], list)),
+    ):
+        if not fits:
+            raise ValueError(
+                f"{path}: no checkpoint of a training: {name} = {reprlib.repr(found[name])}"
+            )
 
 
 def check_identity(path: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]) -> None:
@@ -80,9 +119,9 @@ def check_identity(path: Path, found: Mapping[str, Any], wanted: Mapping[str, An
     for name in sorted(found.keys() | wanted.keys(), key=lambda name: (name in DIGESTS, name)):
         if found.get(name) != wanted.get(name):
             raise ValueError(
-                f"{path}: a training with {name}={found.get(name)!r} is kept there, "
-                f"{name}={wanted.get(name)!r} is asked for; the same settings go on, others need "
-                "another folder"
+                f"{path}: a training with {brief(name)}={brief(repr(found.get(name)))} is kept "
+                f"there, {brief(name)}={wanted.get(name)!r} is asked for; the same settings go on, "
+                "others need another folder"
             )
 
 
@@ -93,5 +132,6 @@ def load_weights(path: Path, model: torch.nn.Module, weights: Mapping[str, Any])
     except (RuntimeError, AttributeError, TypeError) as error:
         lines = [line.strip() for line in str(error).splitlines()]
         raise ValueError(
-            f"{path}: weights of another network: {lines[min(1, len(lines) - 1)].rstrip('.')}"
+            f"{path}: weights of another network: "
+            f"{brief(lines[min(1, len(lines) - 1)].rstrip('.'))}"
         ) from error

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from neurobot.bounded import KIB, MIB, Members, check_size, parse_array, read_file, reason
 from neurobot.quantize.augmentation import Images, middle_view, random_view
 from neurobot.writing import whole
 
@@ -24,6 +25,10 @@ Labels = NDArray[np.int64]
 Pairs = tuple[Images, Labels]
 
 UNSIGNED_BYTES = 8  # IDX code of the element type
+FILE_BYTES = 256 * MIB  # as it lies there; of an archive, unpacked as well
+SET_BYTES = 512 * MIB  # of all images of a file
+PICTURE_BYTES, PIXELS = 64 * MIB, 50_000_000  # of one picture
+HEAD_BYTES = 4 * KIB
 SUFFIXES = frozenset((".jpg", ".jpeg", ".png"))
 
 
@@ -33,28 +38,33 @@ def reading(path: Path, allowed: str) -> Iterator[None]:
     try:
         yield
     except Exception as broken:  # gzip, zipfile, NumPy and Pillow raise a dozen types
-        reason = " ".join(str(broken).split())[:200] or type(broken).__name__
-        raise ValueError(f"{path}: cannot be read ({reason}); allowed: {allowed}") from broken
+        raise ValueError(
+            f"{path}: cannot be read ({reason(broken)}); allowed: {allowed}"
+        ) from broken
 
 
 def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
     """Read a gzipped IDX file of unsigned bytes with so many dimensions."""
-    with reading(path, "a gzipped IDX file"):
-        content = gzip.decompress(path.read_bytes())
     start = 4 + 4 * dimensions
+    with reading(path, "a gzipped IDX file"):
+        packed = gzip.GzipFile(fileobj=io.BytesIO(read_file(path, FILE_BYTES)))
+        head = packed.read(start)
     magic = struct.pack(">HBB", 0, UNSIGNED_BYTES, dimensions)
-    if len(content) < start or content[:4] != magic:
+    if len(head) < start or head[:4] != magic:
         raise ValueError(
-            f"{path}: the header begins with {content[:4].hex()}; "
+            f"{path}: the header begins with {head[:4].hex()}; "
             f"allowed: {magic.hex()}, IDX of unsigned bytes in {dimensions} dimensions"
         )
-    shape = struct.unpack(f">{dimensions}I", content[4:start])
-    if len(content) - start != math.prod(shape):
+    shape = struct.unpack(f">{dimensions}I", head[4:])
+    with reading(path, "a gzipped IDX file"):
+        check_size(count := math.prod(shape), SET_BYTES)
+        content = packed.read(count + 1)
+    if len(content) != count:
+        found = len(content) if len(content) < count else f"more than {count}"
         raise ValueError(
-            f"{path}: {len(content) - start} bytes follow the header; "
-            f"allowed: {math.prod(shape)}, as its shape {shape} says"
+            f"{path}: {found} bytes follow the header; allowed: {count}, as its shape {shape} says"
         )
-    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+    return np.frombuffer(content, np.uint8).reshape(shape)
 
 
 def read_idx_pair(folder: Path, prefix: str, classes: int) -> Pairs:
@@ -82,24 +92,30 @@ def read_jpegs(path: Path, side: int, classes: int, cache: Path | None = None) -
     Returns colour images (N, side, side, 3) and labels (N,).
     """
     allowed = "an .npz archive of `jpeg`, `offsets` and `labels`"
-    with reading(path, allowed), path.open("rb") as file:
-        archive = np.load(file, allow_pickle=False)
-        jpeg, offsets, labels = (archive[name] for name in ("jpeg", "offsets", "labels"))
+    with reading(path, allowed):
+        members = Members(read_file(path, FILE_BYTES), FILE_BYTES)
+        jpeg, offsets, labels = (
+            parse_array(members.read(f"{name}.npy")) for name in ("jpeg", "offsets", "labels")
+        )
+    if offsets.dtype.kind not in "iu" or offsets.ndim != 1 or jpeg.ndim != 1:
+        raise ValueError(f"{path}: `offsets` do not cut `jpeg` into files; allowed: {allowed}")
     count = len(offsets) - 1
-    ends = offsets.ndim == 1 and count >= 0 and offsets[0] == 0 and offsets[-1] == len(jpeg)
-    if jpeg.dtype != np.uint8 or not ends or (np.diff(offsets) <= 0).any():
+    ends = count >= 0 and offsets[0] == 0 and offsets[-1] == len(jpeg)
+    if jpeg.dtype != np.uint8 or not ends or (offsets[1:] <= offsets[:-1]).any():
         raise ValueError(f"{path}: `offsets` do not cut `jpeg` into files; allowed: {allowed}")
     numbers = check_labels(path, labels, count, classes)
+    with reading(path, allowed):
+        check_size(size := count * side * side * 3, SET_BYTES)
     if cache is None:
         return decode(path, jpeg, offsets, side), numbers
-    kept = cache / f"{path.stem}-{hashlib.sha256(jpeg).hexdigest()[:16]}.npy"
+    kept = cache / f"{path.stem}-{hashlib.sha256(jpeg.tobytes()).hexdigest()[:16]}.npy"
     if not kept.exists():
         cache.mkdir(parents=True, exist_ok=True)
         decoded = decode(path, jpeg, offsets, side)
         with whole(kept) as draft:
             np.save(draft, decoded)
     with reading(kept, f"uint8 of shape {(count, side, side, 3)}; remove the file to make it anew"):
-        images: Images = np.load(kept, allow_pickle=False)
+        images: Images = parse_array(read_file(kept, size + HEAD_BYTES))
         if images.shape != (count, side, side, 3) or images.dtype != np.uint8:
             raise ValueError(f"{images.dtype} of shape {images.shape}")
     return images, numbers
@@ -111,10 +127,11 @@ def decode(path: Path, jpeg: NDArray[np.uint8], offsets: NDArray[Any], side: int
     images = np.empty((len(offsets) - 1, side, side, 3), np.uint8)
     for i in range(len(images)):
         with reading(path, f"JPEG files of {side} x {side} pixels (at image {i})"):
-            image = Image.open(io.BytesIO(content[offsets[i] : offsets[i + 1]])).convert("RGB")
+            part = io.BytesIO(content[offsets[i] : offsets[i + 1]])
+            image = Image.open(part, formats=("JPEG",))
             if image.size != (side, side):
                 raise ValueError(f"{image.width} x {image.height} pixels")
-            images[i] = np.asarray(image)
+            images[i] = np.asarray(image.convert("RGB"))
     return images
 
 
@@ -136,5 +153,8 @@ def list_images(folder: Path) -> tuple[tuple[str, ...], list[Path], Labels]:
 def view_image(path: Path, side: int, generator: np.random.Generator | None) -> Images:
     """Read one image as (side, side, 3): a random part of it, or its middle without a generator."""
     with reading(path, "a JPEG or PNG image"):
-        image = Image.open(path).convert("RGB")
+        found = Image.open(io.BytesIO(read_file(path, PICTURE_BYTES)), formats=("JPEG", "PNG"))
+        if found.width * found.height > PIXELS:
+            raise ValueError(f"{found.width} x {found.height} pixels, at most {PIXELS} are allowed")
+        image = found.convert("RGB")
     return middle_view(image, side) if generator is None else random_view(image, side, generator)
