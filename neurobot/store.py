@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
+from neurobot.bounded import listed
 from neurobot.databases import (
     PausedError,
     StoreError,
@@ -40,6 +41,13 @@ CREATE TABLE IF NOT EXISTS facts (
 """
 FILE_NAME = "episodes.sqlite"
 LOG_NAME = f"{FILE_NAME}-wal"
+TEXT_BYTES = 1 << 24  # of a key, a result or a fact
+ROW_BYTES = 4  # a row takes at least so many
+# What facts are, by name; others are whatever a run has noted.
+FACTS: dict[str, Any] = {
+    "provenance": (list, dict), "controllers": dict, "complexity": dict, "suite": dict
+}  # fmt: skip
+Row = tuple[Any, ...]
 UNREADABLE = (ValueError, TypeError, RecursionError)  # of rows that are none of ours
 
 
@@ -81,7 +89,7 @@ def stored(key: str, result: str, trace: bytes | None) -> Stored:
 
 def columns_of(connection: sqlite3.Connection, table: str) -> list[str]:
     """Name the columns of a table; none where there is no such table."""
-    query = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?"
+    query = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND rootpage > 0 AND name = ?"
     if connection.execute(query, (table,)).fetchone() is None:
         return []
     return [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
@@ -89,10 +97,24 @@ def columns_of(connection: sqlite3.Connection, table: str) -> list[str]:
 
 def read_facts(connection: sqlite3.Connection) -> dict[str, Any]:
     """Read what is known of the whole run."""
-    if not columns_of(connection, "facts"):
+    if not {"name", "value"} <= set(columns_of(connection, "facts")):
         return {}
     rows = connection.execute("SELECT name, value FROM facts ORDER BY rowid")
-    return {name: json.loads(value) for name, value in rows}
+    found = {name: json.loads(value) for name, value in no_more_than(size_of(connection), rows)}
+    check_facts(found)
+    return found
+
+
+def check_facts(found: dict[str, Any]) -> None:
+    """Refuse facts of other forms than any version of ours notes."""
+    kinds = ((name, FACTS.get(name), value) for name, value in found.items())
+    for name, kind, value in kinds:
+        if not isinstance(name, str) or (kind and not isinstance(value, kind)):
+            raise ValueError(f"a fact {name!r} of another form found")
+    told = found.get("provenance", [])
+    each = told if isinstance(told, list) else [told]
+    if not all(isinstance(one, dict) for one in each):
+        raise ValueError("a fact 'provenance' of another form found")
 
 
 def read_episodes(connection: sqlite3.Connection) -> list[Stored]:
@@ -100,9 +122,37 @@ def read_episodes(connection: sqlite3.Connection) -> list[Stored]:
     columns = columns_of(connection, "episodes")
     if not columns and not connection.execute("SELECT 1 FROM sqlite_master").fetchone():
         return []
+    if not {"key", "result"} <= set(columns):
+        raise ValueError(f"no table of episodes found, but {listed(columns)}")
     trace = "trace" if "trace" in columns else "NULL"
     rows = connection.execute(f"SELECT key, result, {trace} FROM episodes ORDER BY rowid")
-    return [stored(*row) for row in rows]
+    return [stored(*row) for row in no_more_than(size_of(connection), rows)]
+
+
+def size_of(connection: sqlite3.Connection) -> int:
+    """Return how many bytes a database has, with what stands in its log."""
+    (pages,), (size,) = (
+        connection.execute(f"PRAGMA {name}").fetchone() for name in ("page_count", "page_size")
+    )
+    return int(pages * size)
+
+
+def no_more_than(most: int, rows: Iterable[Row]) -> Iterator[Row]:
+    """Yield rows; refuse more than so many bytes of them: damaged pages come again and again."""
+    total = 0
+    for row in rows:
+        total += ROW_BYTES + sum(map(bytes_of, row))
+        if total > most:
+            raise ValueError(f"rows of more bytes than its {most} found")
+        yield row
+
+
+def bytes_of(value: Any) -> int:
+    """Return how much a value takes in a database, at least; refuse a text that is too long."""
+    size = len(value) if isinstance(value, str | bytes) else 0
+    if size > TEXT_BYTES and isinstance(value, str):
+        raise ValueError(f"a text of {size} letters found; allowed: up to {TEXT_BYTES}")
+    return size
 
 
 def read_from(path: Path, options: str = "") -> Run:

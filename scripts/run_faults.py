@@ -9,17 +9,21 @@ python scripts/run_faults.py results/faults [weights single ...] [--episodes N] 
 import argparse
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from neurobot.campaign.runs import run_campaign
 from neurobot.faults.spec import Faults
 
+FLOATS = ("cnn-fp32",)  # of which single bits can do more harm
 BRAINS = ("poppins", "cnn-lsq-4b", "cnn-fp32", "cnn-mars", "cnn-cim-4b", "tdnn-insight")
-IN_MEMORY = ("cnn-mars", "cnn-cim-4b")  # whose weights are never read
-READ = tuple(name for name in BRAINS if name not in IN_MEMORY)
-RATES = tuple(digit * 10.0**power for power in range(-7, -2) for digit in (1, 3)) + (1e-2,)
+INTEGERS = tuple(name for name in BRAINS if name not in FLOATS)
+READ = ("poppins", "cnn-lsq-4b", "tdnn-insight")  # not summed where they lie
+RATES = (1e-6, 3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
+FLOAT_RATES = (1e-8, 3e-8, 1e-7, 3e-7, 1e-6, 3e-6, 1e-5, 3e-5, 1e-4)
+GUARDED_RATES = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
+GUARDED_FLOAT_RATES = (1e-6, 3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3)
 STATE_RATES = (1e-2, 1e-1, 1.0, 1e1, 1e2)
 STATES = {
     "membrane": ("poppins",),
@@ -29,6 +33,8 @@ STATES = {
 }
 SHARES = (1e-4, 1e-3, 1e-2, 3e-2, 1e-1)
 DRIVERS = (*BRAINS, "vfh")
+FLIPS = Faults()
+PARITY, ECC, TMR = (Faults(protection=name) for name in ("parity", "ecc", "tmr"))
 
 
 @dataclass(frozen=True)
@@ -38,30 +44,31 @@ class Part:
     brains: Sequence[str]
     amount: str
     levels: Sequence[float]
-    faults: Faults = Faults()
+    faults: Faults = FLIPS
 
     def kinds(self) -> list[Faults]:
         """Return the faults of each level."""
-        told = {name: getattr(self.faults, name) for name in self.faults.__slots__}
-        return [Faults(**{**told, self.amount: level}) for level in self.levels]
+        amounts: list[dict[str, Any]] = [{self.amount: level} for level in self.levels]
+        return [replace(self.faults, **each) for each in amounts]
 
 
 # Name -> episodes of each level, and parts.
 CAMPAIGNS: dict[str, tuple[int, list[Part]]] = {
-    "weights": (50, [Part(BRAINS, "rate", RATES)]),
+    "weights": (50, [Part(INTEGERS, "rate", RATES), Part(FLOATS, "rate", FLOAT_RATES)]),
     "single": (150, [Part(BRAINS, "count", (1,))]),
     "protected": (
         20,
         [
-            *(Part(READ, "rate", RATES[2:], Faults(protection=p)) for p in ("parity", "ecc")),
-            Part(BRAINS, "rate", RATES[2:], Faults(protection="tmr")),
+            *(Part(READ, "rate", GUARDED_RATES, guard) for guard in (PARITY, ECC)),
+            Part(INTEGERS, "rate", GUARDED_RATES, TMR),
+            *(Part(FLOATS, "rate", GUARDED_FLOAT_RATES, guard) for guard in (PARITY, ECC, TMR)),
         ],
     ),
     "varied": (
         20,
         [Part(("cnn-cim-4b",), "share", (0.05, 0.1, 0.2, 0.4, 0.8), Faults(kind="vary"))],
     ),
-    "configuration": (20, [Part(BRAINS, "rate", RATES[2:], Faults(memory="configuration"))]),
+    "configuration": (20, [Part(BRAINS, "rate", RATES, Faults(memory="configuration"))]),
     "state": (
         20,
         [Part(brains, "rate", STATE_RATES, Faults(memory=name)) for name, brains in STATES.items()],
@@ -76,7 +83,7 @@ CAMPAIGNS: dict[str, tuple[int, list[Part]]] = {
         ],
     ),
     "stuck": (20, [Part(BRAINS, "share", SHARES, Faults(kind=k)) for k in ("stuck0", "stuck1")]),
-    "bursts": (20, [Part(BRAINS, "rate", RATES[2:-2], Faults(burst=8))]),
+    "bursts": (20, [Part(INTEGERS, "rate", RATES[:-2], Faults(burst=8))]),
 }
 
 

@@ -206,10 +206,10 @@ def notes(found: Findings, table: str) -> str:
     injected = sum(row["injected"] for row in found.levels)
     return (
         f"{found.episodes:,} episodes, {injected:,} injected faults. Lost: success below that "
-        "without faults in the same worlds. Felt: after which something read wrong, or that met something "
-        "alive. Faults/episode: of one as long as without faults. Intervals: Wilson's of rates, "
-        "bootstrap over worlds of the others. Energies are modelled, of protections assumed; "
-        f"cost table {table!r}."
+        "without faults in the same worlds. Felt: after which something read wrong, or that met "
+        "something alive. Faults/episode: of one as long as without faults. Intervals: Wilson's of "
+        "rates, bootstrap over worlds of the others. Energies are modelled, of protections "
+        f"assumed; cost table {table!r}."
     )
 
 
