@@ -36,6 +36,7 @@ from neurobot.column_cim import Machine
 from neurobot.column_cim.layers import in_use, on_arrays
 from neurobot.column_cim.variation import Spread, columns_spread, vary
 from neurobot.events import Counts
+from neurobot.faults.accumulators import ACCUMULATORS, inverted
 from neurobot.faults.memory import Memory, Strikes
 from neurobot.faults.networks import CONFIGURATION, WEIGHTS, Array, Scales, Stored, Weights
 from neurobot.faults.registers import Kept, Put, keep, signed_bits, spots_of
@@ -45,7 +46,7 @@ from neurobot.qnet.checks import unsigned_range
 from neurobot.qnet.column_kernels import Laid
 from neurobot.qnet.runner import Step
 
-ACCUMULATORS, DIGITAL_WEIGHTS = "accumulators", "digital weights"
+DIGITAL_WEIGHTS = "digital weights"
 REFERENCE_BITS = 16
 LEAST_SUM_BITS = 32  # as `neurobot.cost.column_cim` prices them
 
@@ -116,9 +117,7 @@ class Columns:
         """Invert bits of an output's sum, in a register of so many, which wraps around."""
         total = float(self.laid.sums[place, output])
         whole = math.floor(total)
-        low = (whole ^ mask) & ((1 << bits) - 1)
-        made = low - (low >> (bits - 1) << bits)
-        self.laid.sums[place, output] = made + (total - whole)
+        self.laid.sums[place, output] = inverted(whole, mask, bits) + (total - whole)
 
     @property
     def sum_bits(self) -> int:
