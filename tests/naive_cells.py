@@ -108,13 +108,13 @@ class Arrays:
 
     def output(self, driven: list[Any], o: int, bits: int) -> int:
         layer = self.layer
-        total = self.constants[o] + 2**layer.fraction // 2
+        total: int = self.constants[o] + 2**layer.fraction // 2
         for t, inputs in enumerate(driven):
             total -= self.corrections[t * len(self.outs) + o] * int(inputs.sum())
             for cycle, j in product(range(0, bits, layer.dac_bits), range(len(self.places))):
                 applied = inputs // 2**cycle % 2**layer.dac_bits
                 code = self.code(int(self.cells[t, j, o] @ applied), (t, j, o))
-                total += self.multipliers[t, j, o] * code * int(2**cycle)
+                total += self.multipliers[t, j, o] * code * 2**cycle
         return total
 
     def run(self, given: Map, network: Network, struck: Struck, width: int) -> Map:
