@@ -40,10 +40,13 @@ def mirrored_choices() -> NDArray[np.int64]:
 def choose(scores: NDArray[Any], last: int) -> int:
     """Return the choice with the highest of the scores (CHOICES,), the first of equals.
 
-    last: the choice before. A robot that turns on the spot goes on to the same side until it drives
-    again: with the other side in view, the other way round often looks the better one.
+    A score that is no number loses every comparison. last: the choice before. A robot that turns on
+    the spot goes on to the same side until it drives again: with the other side in view, the other
+    way round often looks the better one.
     """
     best = int(scores.argmax())
+    if scores[best] != scores[best]:  # NumPy finds what is no number first
+        best = int(np.where(np.isnan(scores), -np.inf, scores).argmax())
     return last if min(best, last) >= SPIN_LEFT else best
 
 

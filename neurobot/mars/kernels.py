@@ -123,10 +123,15 @@ def plan_entries(
     entries: dict[str, Entries], conv: Conv, target: Map, source: Map, taps: Array, number: int
 ) -> list[Step]:
     """Surround the map with zeros, and sum over the entries of a convolution; taps: not counted."""
+    embedding, around, places = surround(conv, target, source)
+    return [embedding, (convolve, (around, target.memory, entries[conv.name], places))]
+
+
+def surround(conv: Conv, target: Map, source: Map) -> tuple[Step, Array, Places]:
+    """Return what surrounds a map with zeros, where that lies then, and the places of windows."""
     (height, width, channels), (top, left) = source.shape, conv.padding
     shape = padded_shape(conv, source.shape)
     around = make_map(shape, np.int16)
     middle = around.rows[top : top + height, left * channels : (left + width) * channels]
     places = make_places(conv, shape, target.shape)
-    summed = around.memory, target.memory, entries[conv.name], places
-    return [(kernels.embed, (source.rows, middle)), (convolve, summed)]
+    return (kernels.embed, (source.rows, middle)), around.memory, places

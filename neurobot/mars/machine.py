@@ -56,12 +56,16 @@ class Machine:
         """Pack the weights, plan, and lay the packed tiles out for the kernels."""
         self.network = network
         self.silicon = silicon or Silicon()
-        self._plan = make_plan(network, self.silicon)
-        self.packed, self._each = self._plan.packed, self._plan.events
+        self.plan = make_plan(network, self.silicon)
+        self.packed, self._each = self.plan.packed, self.plan.events
         entries = {conv.name: self._lay_out(conv) for conv in network.convs}
-        self._plans: Plans = {Conv: partial(plan_entries, entries)}
-        self._runners = [Runner(network, self._plans)]
+        self.replan({Conv: partial(plan_entries, entries)})
         self.events = self._each
+
+    def replan(self, plans: Plans) -> None:
+        """Run layers by such plans from now on; what is counted stays the same."""
+        self._plans = plans
+        self._runners = [Runner(self.network, plans)]
 
     def _lay_out(self, conv: Conv) -> Entries:
         padded = padded_shape(conv, self.network.signals[conv.inputs[0]].shape)
@@ -75,8 +79,8 @@ class Machine:
     @property
     def layers(self) -> list[LayerRow]:
         """What each layer takes, by image; first, what the arrival of the image does."""
-        rows = [LayerRow(INPUT, "Image", None, None, self._plan.arrival)]
-        for step in self._plan.steps:
+        rows = [LayerRow(INPUT, "Image", None, None, self.plan.arrival)]
+        for step in self.plan.steps:
             kind = type(step.layer).__name__
             rows.append(LayerRow(step.layer.name, kind, step.packed, step.timing, step.events))
         return rows
