@@ -5,6 +5,7 @@ Several processes may write to a folder, and others read it meanwhile.
 """
 
 import json
+import os
 import shutil
 import sqlite3
 import tempfile
@@ -48,6 +49,9 @@ FACTS: dict[str, Any] = {
     "provenance": (list, dict), "controllers": dict, "complexity": dict, "suite": dict
 }  # fmt: skip
 Row = tuple[Any, ...]
+# Errors of a log whose index cannot be made: on a read-only disk, and on a full one.
+NO_INDEX = (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR)
+MEMORY = "/dev/shm"  # a folder of no disk, where there is one
 UNREADABLE = (ValueError, TypeError, RecursionError)  # of rows that are none of ours
 
 
@@ -163,9 +167,9 @@ def read_from(path: Path, options: str = "") -> Run:
         return Run(read_episodes(store), read_facts(store))
 
 
-def read_copy(path: Path) -> Run:
+def read_copy(path: Path, where: str | None = None) -> Run:
     """Read a database and its log elsewhere: where they lie, their index cannot be made."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=where) as folder:
         for name in (FILE_NAME, LOG_NAME):
             shutil.copy(path.with_name(name), folder)
         return read_from(Path(folder) / FILE_NAME)
@@ -178,9 +182,14 @@ def read_logged(path: Path) -> Run:
     try:
         return read_from(path)
     except sqlite3.OperationalError as error:
-        if code_of(error) not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY):
+        if code_of(error) not in NO_INDEX:
             raise
-    return read_copy(path)
+    try:
+        return read_copy(path)
+    except OSError:
+        if not os.path.isdir(MEMORY):
+            raise
+    return read_copy(path, MEMORY)
 
 
 def read_run(folder: Path) -> Run:
