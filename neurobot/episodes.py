@@ -1,14 +1,16 @@
 """One episode of an evaluation: what decides it, how it is run, and what is kept of it."""
 
 import math
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import gymnasium as gym
 
+from neurobot.bounded import reason
 from neurobot.controllers import find_controller, make_controller, named_sensor
 from neurobot.envs.batch import Batch
 from neurobot.envs.maps import Generated
@@ -20,7 +22,9 @@ from neurobot.faults.draw import Upsets
 from neurobot.faults.faulted import Faulted
 from neurobot.faults.spec import Faults
 from neurobot.loop import Episode, Idle, Timing, Trial, attach, require_delays, run_guarded
+from neurobot.ranges import check_types
 from neurobot.rollout import Arena
+from neurobot.store import StoreError
 from neurobot.trace import unpack
 from neurobot.version import __version__
 from neurobot.worlds import worlds_of
@@ -144,7 +148,27 @@ def job_of(key: Mapping[str, Any]) -> Job:
     timing, cell = Timing(**given.pop("timing")), given.pop("cell", None)
     place, told = cell and Cell(*cell), given.pop("faults", None)
     faults = told and Faults(**told)
-    return Job(**given, timing=timing, options=tuple(options.items()), cell=place, faults=faults)
+    job = Job(**given, timing=timing, options=tuple(options.items()), cell=place, faults=faults)
+    check_kept("job", job, timing, place, faults)
+    return job
+
+
+def check_kept(where: str, *parts: Any) -> None:
+    """Refuse what was kept in another form than it is kept in."""
+    for part in parts:
+        if part is not None:
+            check_types(where, part)
+
+
+@contextmanager
+def reading_records(folder: Path) -> Iterator[None]:
+    """Say in one sentence that a run folder holds something else than episodes of ours."""
+    try:
+        yield
+    except StoreError:
+        raise
+    except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
+        raise StoreError(f"{folder}: records of another form found: {reason(error)}") from error
 
 
 def make_env(env: str, scenario: str, options: tuple[tuple[str, Any], ...]) -> Any:
@@ -295,7 +319,9 @@ def from_result(result: Mapping[str, Any], trace: bytes = b"") -> Record:
         kept["cell"] = Cell(*cell)
     if kept.get("upsets") is not None:
         kept["upsets"] = Upsets(**kept["upsets"])
-    return Record(**kept, trace=trace)
+    record = Record(**kept, trace=trace)
+    check_kept("record", record, record.events, record.cell, record.upsets)
+    return record
 
 
 def options_for(controller: str, options: Mapping[str, Any]) -> tuple[tuple[str, Any], ...]:

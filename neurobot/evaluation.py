@@ -14,6 +14,7 @@ from neurobot.episodes import (
     from_result,
     open_env,
     options_for,
+    reading_records,
     seat_controller,
     to_result,
 )
@@ -126,8 +127,9 @@ def run_wanted(
     records: dict[Job, Record] = {}
     for job in wanted:
         kept = store.find(job.key) if store else None
-        if kept is not None:
-            records[job] = from_result(*kept)
+        if store and kept is not None:
+            with reading_records(store.path.parent):
+                records[job] = from_result(*kept)
     missing = [job for job in dict.fromkeys(wanted) if job not in records]
     progress(len(records), len(wanted))
     with closing(engine.run(missing)) as finished:

@@ -14,7 +14,7 @@ except ModuleNotFoundError as missing:
         "exporting needs pyarrow: pip install 'neurobot[export]'"
     ) from missing
 
-from neurobot.episodes import Cell, Record, from_result
+from neurobot.episodes import Cell, Record, from_result, reading_records
 from neurobot.loop import Timing
 from neurobot.store import Stored, StoreError, read_run
 from neurobot.writing import whole
@@ -111,8 +111,9 @@ def export(folder: Path, out: Path) -> tuple[int, int]:
     if not run.episodes:
         raise StoreError(f"{folder}: no episode has ended there yet")
     try:
-        table = to_table([to_row(each) for each in run.episodes], run.facts)
-    except (KeyError, TypeError, AttributeError, pa.ArrowException) as error:
+        with reading_records(folder):
+            table = to_table([to_row(each) for each in run.episodes], run.facts)
+    except pa.ArrowException as error:
         raise StoreError(f"{folder}: records of another form found: {error}") from error
     with whole(out) as draft:
         WRITERS[out.suffix](table, draft)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 HEAD = struct.Struct("<4sIII")  # format, points of the path, decisions, discs
 FORMAT = b"nbt1"
+MOST_BYTES = 1 << 26  # unpacked
 CM = 100.0  # in a metre; the path and the discs are kept to the centimetre
 
 
@@ -36,15 +37,20 @@ def pack(path_m: Any, latency_s: Any, discs: Any) -> bytes:
 def unpack(packed: bytes) -> Trace:
     """Return what `pack` packed."""
     try:
-        data = zlib.decompress(packed)
+        packer = zlib.decompressobj()
+        data = packer.decompress(packed, MOST_BYTES)
+        if not packer.eof:
+            raise ValueError(f"cut off, or more than {MOST_BYTES} bytes; allowed: up to that")
         kind, points, decisions, ends = HEAD.unpack_from(data)
         steps, latencies, discs = np.split(
             np.frombuffer(data, "<i4", offset=HEAD.size), np.cumsum([2 * points, decisions])
         )
-        discs = discs.reshape(ends, 3)
-    except (zlib.error, struct.error, ValueError) as error:
+        steps, discs = steps.reshape(points, 2), discs.reshape(ends, 3)
+    except (zlib.error, struct.error, ValueError, TypeError) as error:
         raise ValueError(f"trace: cannot be read: {error}") from error
     if kind != FORMAT:
         raise ValueError(f"trace: format {kind!r} found, {FORMAT!r} needed")
-    path = np.cumsum(steps.reshape(points, 2), axis=0)
+    if latencies.shape != (decisions,):
+        raise ValueError(f"trace: {len(latencies)} latencies found, {decisions} needed")
+    path = np.cumsum(steps, axis=0, dtype=np.int64)
     return Trace(path / CM, latencies.view("<f4").copy(), discs / CM)

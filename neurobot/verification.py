@@ -6,8 +6,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from neurobot.bounded import brief, listed
 from neurobot.engine import Engine
-from neurobot.episodes import Job, Record, from_result, job_of
+from neurobot.episodes import Job, Record, from_result, job_of, reading_records
 from neurobot.evaluation import Progress, check
 from neurobot.store import StoreError, read_run
 from neurobot.suite import SUITES
@@ -62,22 +63,23 @@ def read_records(folder: Path) -> dict[Job, Record]:
     run = read_run(folder)
     if not run.episodes:
         raise StoreError(f"{folder}: no episode has ended there yet")
-    versions = {each.key.get("version") for each in run.episodes} - {__version__}
+    versions = {str(each.key.get("version")) for each in run.episodes} - {__version__}
     if versions:
         raise StoreError(
-            f"{folder}: recorded by neurobot {', '.join(sorted(map(str, versions)))}; "
+            f"{folder}: recorded by neurobot {listed(sorted(versions))}; "
             f"this is {__version__}, which replays its own runs only"
         )
     check_suite(folder, run.facts.get("suite"))
-    return {job_of(each.key): from_result(each.result, each.trace) for each in run.episodes}
+    with reading_records(folder):
+        return {job_of(each.key): from_result(each.result, each.trace) for each in run.episodes}
 
 
 def check_suite(folder: Path, told: Any) -> None:
     """Refuse a run of a suite that has the name of one of ours, and is another one."""
-    known = SUITES.get(told["name"]) if isinstance(told, dict) else None
-    if known and told["sha256"] != known.sha256:
+    known = SUITES.get(str(told.get("name"))) if isinstance(told, dict) else None
+    if known and told.get("sha256") != known.sha256:
         raise StoreError(
-            f"{folder}: its suite {known.name} has checksum {told['sha256'][:12]}, "
+            f"{folder}: its suite {known.name} has checksum {brief(str(told.get('sha256')))[:12]}, "
             f"{known.sha256[:12]} needed"
         )
 

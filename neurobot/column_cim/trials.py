@@ -20,6 +20,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
+from neurobot.bounded import MIB, brief, parse_json, read_file
 from neurobot.column_cim.layers import on_arrays
 from neurobot.column_cim.variation import Variation, plans_for
 from neurobot.qnet.network import Network
@@ -28,6 +29,7 @@ from neurobot.writing import naming_place
 
 OWN = "own"  # the converters that a network has
 RESULTS = ("accuracy", "right")
+FILE_BYTES = 64 * MIB  # of trials, of some 500 bytes each
 AT_ONCE = 32  # images between two looks at whether to stop
 
 AdcBits: TypeAlias = int | str | None  # None: ideal; OWN
@@ -130,7 +132,8 @@ class Study:
             if line[name] != value:
                 what = f"network {chip.network!r}" if name == "fingerprint" else name
                 raise ValueError(
-                    f"{where}: trials of other {what} found: {line[name]}; allowed: {value}, or "
+                    f"{where}: trials of other {brief(what)} found: {brief(str(line[name]))}; "
+                    f"allowed: {value}, or "
                     "another file"
                 )
 
@@ -139,7 +142,11 @@ def read_lines(path: Path | None, study: Study) -> dict[str, Line]:
     """Read the trials that have ended, by key; what a kill has cut off is cut off the file."""
     if path is None or not path.exists():
         return {}
-    whole, newline, torn = path.read_bytes().rpartition(b"\n")
+    try:
+        content = read_file(path, FILE_BYTES)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    whole, newline, torn = content.rpartition(b"\n")
     lines = dict(read_line(path, text, study) for text in whole.splitlines())
     if not b'{"accuracy": '.startswith(torn[:13]):
         raise ValueError(f"{path}: {torn[:40]!r} found; allowed: trials")
@@ -151,13 +158,15 @@ def read_lines(path: Path | None, study: Study) -> dict[str, Line]:
 def read_line(path: Path, text: bytes, study: Study) -> tuple[str, Line]:
     """Read one trial, and its key; refuse what is none of a study's."""
     try:
-        line = json.loads(text)
-        key = dict(line)
-        for name in RESULTS:
-            del key[name]
-        study.check(path, key)
-    except (KeyError, TypeError, AttributeError, json.JSONDecodeError) as error:
+        line = parse_json(text)
+        key = {name: value for name, value in line.items() if name not in RESULTS}
+        right, count = line["right"], len(study.labelled.labels)
+        if type(right) is not int or line["accuracy"] != right / count or not 0 <= right <= count:
+            raise ValueError("a result that no trial has")
+        hash(Chip(key["network"], key["adc_bits"])), key["fingerprint"], key["images"]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path}: {text[:40]!r} found; allowed: trials") from error
+    study.check(path, key)
     return json.dumps(key, sort_keys=True), line
 
 

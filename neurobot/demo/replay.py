@@ -1,6 +1,7 @@
 """Evaluated episodes from their records: found, run again, and compared."""
 
 import re
+import reprlib
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any, NamedTuple
 
 import neurobot
 from neurobot.demo.session import Session
-from neurobot.episodes import Job, Record, from_result, job_of
+from neurobot.episodes import Job, Record, from_result, job_of, reading_records
 from neurobot.loop import Episode
 from neurobot.store import Stored, read_run
 
@@ -38,15 +39,16 @@ class Recorded(NamedTuple):
 def to_recorded(stored: Stored) -> Recorded:
     """Read an episode as the store keeps it."""
     record = from_result(stored.result, stored.trace)
-    return Recorded(job_of(stored.key), record, stored.key["version"])
+    version = stored.key["version"]
+    if not isinstance(version, str):
+        raise ValueError(f"version {reprlib.repr(version)} found, a text needed")
+    return Recorded(job_of(stored.key), record, version)
 
 
 def read_folder(folder: Path) -> list[Recorded]:
     """Read all episodes of a run folder."""
-    try:
+    with reading_records(folder):
         found = [to_recorded(each) for each in read_run(folder).episodes]
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{folder}: records of another form found: {error}") from error
     if not found:
         raise ValueError(f"{folder}: no episode has ended there yet")
     return found

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from neurobot.demo.replay import Recorded, to_recorded
-from neurobot.episodes import Record
+from neurobot.episodes import Record, reading_records
 from neurobot.store import read_run
 
 
@@ -48,10 +48,8 @@ class Study:
 def read_study(folder: str) -> Study:
     """Read a run folder."""
     run = read_run(Path(folder))
-    try:
+    with reading_records(Path(folder)):
         episodes = tuple(to_recorded(each) for each in run.episodes)
-    except (KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{folder}: records of another form found: {error}") from error
     if not episodes:
         raise ValueError(f"{folder}: no episode has ended there yet")
     return Study(folder, episodes, run.facts, tuple(run.provenance))
