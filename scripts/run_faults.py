@@ -24,7 +24,7 @@ RATES = (1e-6, 3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
 FLOAT_RATES = (1e-8, 3e-8, 1e-7, 3e-7, 1e-6, 3e-6, 1e-5, 3e-5, 1e-4)
 GUARDED_RATES = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
 GUARDED_FLOAT_RATES = (1e-6, 3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3)
-STATE_RATES = (1e-2, 1e-1, 1.0, 1e1, 1e2)
+STATE_RATES = (1e-3, 1e-2, 1e-1, 1.0)
 STATES = {
     "membrane": ("poppins",),
     "current": ("poppins",),
@@ -68,9 +68,16 @@ CAMPAIGNS: dict[str, tuple[int, list[Part]]] = {
         20,
         [Part(("cnn-cim-4b",), "share", (0.05, 0.1, 0.2, 0.4, 0.8), Faults(kind="vary"))],
     ),
-    "configuration": (20, [Part(BRAINS, "rate", RATES, Faults(memory="configuration"))]),
-    "state": (
+    "configuration": (
         20,
+        [
+            Part(BRAINS, "rate", RATES, Faults(memory="configuration")),
+            Part(("cnn-cim-4b",), "rate", RATES, Faults(memory="digital weights")),
+            Part(("cnn-mars",), "rate", RATES, Faults(memory="index")),
+        ],
+    ),
+    "state": (
+        10,
         [Part(brains, "rate", STATE_RATES, Faults(memory=name)) for name, brains in STATES.items()],
     ),
     "around": (

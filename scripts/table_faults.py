@@ -123,6 +123,7 @@ SINGLE: Columns = {
 }  # fmt: skip
 WORST: Columns = {
     "brain": lambda row: row["controller"],
+    "memory": lambda row: row["memory"],
     "part": lambda row: row["part"],
     "value": lambda row: f"{row['value']:,}",
     "bit": lambda row: str(row["bit"]),
@@ -221,12 +222,22 @@ def summed(rows: Sequence[Row]) -> Row:
     return {"campaign": "all", **{name: sum(row[name] for row in rows) for name in names}}
 
 
+def by_memory(rows: Sequence[Row]) -> list[list[Row]]:
+    """Group rows by controller and memory."""
+    groups: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        groups.setdefault((row["controller"], row["memory"]), []).append(row)
+    return list(groups.values())
+
+
+def most(rows: Sequence[Row]) -> list[Row]:
+    """Return the first few of each controller and memory."""
+    return [row for group in by_memory(rows) for row in group[:MOST_LISTED]]
+
+
 def worst_single(rows: Sequence[Row]) -> list[Row]:
     """Return the bits of each brain that cost most, by the low end of what they cost."""
-    kept = []
-    for group in by_controller(rows).values():
-        kept += sorted(group, key=lambda row: (-row["loss_low"], -row["loss"]))[:MOST_LISTED]
-    return kept
+    return most(sorted(rows, key=lambda row: (-row["loss_low"], -row["loss"])))
 
 
 def lost(rows: Sequence[Row]) -> list[Row]:
@@ -268,9 +279,10 @@ def draw(found: Findings, folder: Path) -> None:
         ("faults-bits.png", found.bits, "changed", "decisions that a single flip changes, mean"),
     )
     for name, cells, key, what in maps:
-        if cells:
+        kept = by_controller([row for row in cells if row["memory"] == found.topic[0]])
+        if kept:
             with picture(str(folder / name)) as figure:
-                draw_bits(figure, by_controller(cells), key, what, "Critical bits of the weights")
+                draw_bits(figure, kept, key, what, f"Critical bits: {found.topic[0]}")
 
 
 def main() -> None:
@@ -285,7 +297,7 @@ def main() -> None:
     print_levels(found.levels)
     print_table("Single flips in the loop:", lost(found.single), LOST)
     print_table("The worst of them:", worst_single(found.single), SINGLE)
-    print_table("Bits that turn decisions most:", found.worst, WORST)
+    print_table("Bits that turn decisions most:", most(found.worst), WORST)
     kept = [row for row in found.guards if row["memory"] == "weights"]
     print_table("Protections of the weights:", kept, GUARDS)
     if args.pictures:

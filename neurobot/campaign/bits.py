@@ -106,7 +106,7 @@ def effects_by_bit(effects: Sequence[Effect]) -> list[Row]:
     for effect in effects:
         groups.setdefault((effect.place.part, effect.place.bit), []).append(effect)
     rows = []
-    for (part, bit), group in sorted(groups.items()):
+    for (part, bit), group in groups.items():
         count = sum(effect.changed > 0 for effect in group)
         low, high = wilson(count, len(group))
         rows.append({

@@ -11,7 +11,7 @@ All of it is assumed, by stated rules:
 - a gate takes what the mean gate of the 8-bit multiplier takes; low: half of it; high: three times
 - more bits leak as the digital processor's banks of memory do
 - what is computed where it lies is never read, so only copies guard it: three arrays work in place
-  of one, converters and all, and the in-memory part of a decision's energy is there three times
+  of one, refills and converters and all, and that part of a decision's energy is there three times
 - constants that stand beside what uses them (the streaming machine's) are not read either: each
   word has a decoder of its own, which stands still; bits, as flip-flops, and decoders leak
 
@@ -49,9 +49,9 @@ WORD_BITS = {
     "mars": Macros().word_bits,
     "cim": Arrays().word_bits,
 }
-# Events of what is computed where the weights lie.
+# Events of what is computed where the weights lie, and of how they get there.
 IN_MEMORY = {
-    "mars": mars.COMPONENTS["macros"],
+    "mars": (*mars.COMPONENTS["macros"], *mars.COMPONENTS["refill"]),
     "cim": tuple(
         event
         for part in ("arrays", "row drives", "converters")

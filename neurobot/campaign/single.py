@@ -70,7 +70,14 @@ def single_bits(
             place = struck(pair, memories[controller])
             if place is not None:
                 groups.setdefault((controller, place.part, place.bit), []).append(pair)
-    return [bit_row(*name, group) for name, group in sorted(groups.items())]
+    rows = [bit_row(*name, group) for name, group in groups.items()]
+    return sorted(rows, key=lambda row: order_of(row, memories))
+
+
+def order_of(row: Row, memories: Mapping[str, Sequence[Memory]]) -> tuple[int, int, int]:
+    """Put rows in the order of controllers, then of parts as they lie, then of bits."""
+    parts = [memory.part for memory in memories[row["controller"]]]
+    return list(memories).index(row["controller"]), parts.index(row["part"]), row["bit"]
 
 
 def bit_row(controller: str, part: str, bit: int, pairs: Sequence[Pair]) -> Row:

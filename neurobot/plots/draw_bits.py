@@ -11,6 +11,7 @@ Row = Mapping[str, Any]
 
 MAP = "cividis"  # even in lightness, and for colour-blind readers
 CELL_IN, EDGE_IN = (0.3, 0.27), (1.5, 1.2)
+LEAST_WIDE = 8  # bits that a map has room for
 MOST_WRITTEN = 9  # columns in which figures fit at full size
 LEAST_LIGHT = 0.55  # of the scale: dark letters from there on
 
@@ -50,7 +51,7 @@ def draw_map(axes: Axes, rows: Sequence[Row], key: str, top: float) -> Any:
                       edgecolor=STONE, linewidth=0, zorder=0)  # fmt: skip
     image = axes.imshow(grid, cmap=MAP, vmin=0, vmax=top, aspect="auto", zorder=1)
     write_cells(axes, np.maximum(grid, 0), top)
-    axes.set_xlim(bits - 0.5, -0.5)
+    axes.set_xlim(max(bits, LEAST_WIDE) - 0.5, -0.5)
     axes.set_xticks(range(0, bits, 1 if bits <= 2 * MOST_WRITTEN else 4))
     axes.set_yticks(range(len(parts)), parts)
     axes.set_xlabel("bit, the highest at the left")
@@ -73,7 +74,7 @@ def draw_bits(
     wide = max(bits for _, bits in shapes)
     tall = sum(max(parts for parts, _ in shapes[k * columns : (k + 1) * columns])
                for k in range(lines))  # fmt: skip
-    width = columns * (EDGE_IN[0] + CELL_IN[0] * min(max(wide, 6), 16)) + 1
+    width = columns * (EDGE_IN[0] + CELL_IN[0] * min(max(wide, LEAST_WIDE), 2 * MOST_WRITTEN)) + 1
     figure.set_size_inches(width, lines * EDGE_IN[1] + CELL_IN[1] * tall)
     heights = [max(p for p, _ in shapes[k * columns : (k + 1) * columns]) + 2 for k in range(lines)]
     grid = figure.subplots(lines, columns, squeeze=False, height_ratios=heights)
