@@ -11,6 +11,7 @@ may be left. At the end all records are compared with those of a run that nobody
 """
 
 import argparse
+import math
 import os
 import random
 import signal
@@ -21,7 +22,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -92,7 +93,7 @@ def wait_until(is_so: Callable[[], Any], patience_s: float) -> Any:
     """Look again and again; return what was found at last."""
     end = time.monotonic() + patience_s
     while not (found := is_so()) and time.monotonic() < end:
-        time.sleep(0.02)
+        time.sleep(0.05)
     return found
 
 
@@ -109,21 +110,21 @@ def start(folder: Path, jobs: int) -> subprocess.Popen[str]:
 
 
 def heed() -> None:
-    """Let a process hear Ctrl-C, even where this one was started to ignore it."""
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Let a process hear signals, even where this one was started to ignore them."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def strike(process: subprocess.Popen[str], kill: Kill, chance: random.Random) -> bool:
-    """Kill something; return whether there was something to kill."""
+    """Kill something, a worker as soon as there is one; return whether there was something."""
     whom, number = kill
-    if process.poll() is not None:
-        return False
-    with suppress(ProcessLookupError):
+    with suppress(ProcessLookupError, IndexError):
         if whom == "worker":
-            workers = children_of(process.pid)
-            if not workers:
-                return False
-            os.kill(chance.choice(workers), number)
+            wait_until(lambda: children_of(process.pid) or process.poll() is not None, math.inf)
+        if process.poll() is not None:
+            return False
+        if whom == "worker":
+            os.kill(chance.choice(children_of(process.pid)), number)
         elif whom == "all":
             os.killpg(process.pid, number)
         else:
@@ -135,7 +136,7 @@ def strike(process: subprocess.Popen[str], kill: Kill, chance: random.Random) ->
 def plan(chance: random.Random, span_s: float, *, ends: bool) -> Iterator[tuple[float, Kill]]:
     """Draw when and whom to kill, in order: some workers, and the main process at last."""
     last_s = chance.uniform(0.0, span_s)
-    moments_s = sorted(chance.uniform(0.0, last_s) for _ in range(chance.randint(0, 2)))
+    moments_s = sorted(chance.uniform(0.0, last_s) for _ in range(chance.randint(0, 3)))
     for moment_s in moments_s:
         yield moment_s, chance.choice(WORKER)
     if ends:
@@ -230,7 +231,7 @@ def main() -> int:
             count = rounds[-1].kills.total()
             print(f"round {seed}: {count} kills, {rounds[-1].starts} starts, {state}", flush=True)
     fine = tell(rounds, wanted)
-    write_figures(args.json, [asdict(seen) for seen in rounds], fine=fine, undisturbed_s=span_s)
+    write_figures(args.json, [vars(seen) for seen in rounds], fine=fine, undisturbed_s=span_s)
     return 0 if fine else 1
 
 
