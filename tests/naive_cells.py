@@ -150,10 +150,13 @@ def run_faulty(
             continue
         found = layer
         if isinstance(layer, Conv):
-            found = damage(layer, {"weights": codes[layer.name]}, layer.weight_bits)
+            found = damage(layer, {"weights": codes[layer.name]}, bits[layer.name])
         elif isinstance(layer, Requant | Scores):
             names = ("multiplier", "bias", "shift")[: 2 + isinstance(layer, Requant)]
             found = damage(layer, {name: codes[f"{layer.name}.{name}"] for name in names}, 0)
-        maps[layer.name] = {**RULES, **FAULTY}[type(layer)](found, *given, Record())
+        made = maps[layer.name] = {**RULES, **FAULTY}[type(layer)](found, *given, Record())
+        for place, output, bit in (struck or {}).get(layer.name, []):
+            at = (*divmod(place, extent(made)[1]), output)
+            made[at] = wrapped(made[at] ^ 1 << bit, 32)
     last = maps[network.layers[-1].name]
     return [last[place] for place in sorted(last)]

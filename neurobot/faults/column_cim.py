@@ -2,31 +2,37 @@
 
 - "weights": the cells of all layers on arrays, a digit of `cell_bits` each; all ones are g_max,
   zeros g_min. They are summed where they lie: nobody reads one, and no code can guard it. Cells of
-  rows that no input drives are left out, for they are on no path to a sum.
-- "digital weights": those of layers on the digital unit, which reads them as words.
+  rows that no input drives are left out, for they are on no path to a sum. By tile, slice, output
+  and row of the array.
+- "digital weights": those of layers on the digital unit, which reads them as words; each takes 4
+  bits, or whole bytes.
 - "configuration": of converters, the references that are their steps and offsets: analog, set by
   codes of 16 bits (assumed), a layer's steps up to the power of two above the largest one, offsets
   to both sides as far as the largest one asks for. What they stand at in a sound chip is taken to
   be exactly what the network was made with, and a bit to be worth what it is in the code; a step
   of 0 is as small as its least bit. Then the constants of dequantization, what the sums of outputs
   begin with, and what corrects `offset` codes, each as wide as the layer's own need (assumed; they
-  are priced as of 16 bits); and the multipliers, biases and shifts of what scales sums, see
-  `networks`.
-- "accumulators": the digital sums of outputs behind the converters, with all bits behind their
-  point; there is one for each output of the layer on arrays with most of them, of 32 bits, or more
-  where sums need more (assumed). Layers follow each other as planned, all places of a layer take
-  the same time, and only sums of the place that is summed are alive (assumed). What strikes a sum
-  at any time acts as if it struck the finished one (assumed). The digital unit's own sums are left
-  out.
+  are priced as of 16 bits). All these stand beside what uses them, and take nothing to read. And
+  the multipliers, biases and shifts of what scales sums, see `networks`: they are words of the
+  digital unit's memory.
+- "accumulators", of the arrays: the digital sums of outputs behind the converters, with all bits
+  behind their point; there is one for each output of the layer on arrays with most of them, of 32
+  bits, or more where sums need more. Of the digital unit: one of 32 bits for each lane, which sums
+  a place of its own, output after output, until places are left. Layers follow each other as
+  planned, what a layer does one after the other takes equally long, and only what is summed right
+  then is alive. What strikes a sum at any time acts as if it struck the finished one. All of this
+  is assumed.
 
-Whatever is written, sums of columns are exact in 32 bits, those of outputs stop at the ends of what
-the sound network can reach, as they do where cells vary, and scores wrap around at 64 bits. What
-follows from the network is counted as planned, what rows drive as it happens.
+Whatever is written, sums of columns and of the digital unit wrap around at 32 bits, those of
+outputs stop at the ends of what the sound network can reach, as they do where cells vary, and
+scores wrap around at 64 bits. What follows from the network is counted as planned, what rows drive
+as it happens.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import accumulate
 from typing import Any, NamedTuple
 
@@ -36,7 +42,7 @@ from neurobot.column_cim import Machine
 from neurobot.column_cim.layers import in_use, on_arrays
 from neurobot.column_cim.variation import Spread, columns_spread, vary
 from neurobot.events import Counts
-from neurobot.faults.accumulators import ACCUMULATORS, inverted
+from neurobot.faults.accumulators import ACCUMULATORS, invert, inverted
 from neurobot.faults.memory import Memory, Strikes
 from neurobot.faults.networks import CONFIGURATION, WEIGHTS, Array, Scales, Stored, Weights
 from neurobot.faults.registers import Kept, Put, keep, signed_bits, spots_of
@@ -44,11 +50,13 @@ from neurobot.fixed import signed_range
 from neurobot.qnet import ColumnConv, Conv
 from neurobot.qnet.checks import unsigned_range
 from neurobot.qnet.column_kernels import Laid
-from neurobot.qnet.runner import Step
+from neurobot.qnet.memories import feature_bits
+from neurobot.qnet.runner import Map, Step
 
 DIGITAL_WEIGHTS = "digital weights"
+READS = "weight_reads"  # of the digital unit's memory
 REFERENCE_BITS = 16
-LEAST_SUM_BITS = 32  # as `neurobot.cost.column_cim` prices them
+SUM_BITS = 32  # as `neurobot.cost.column_cim` prices them
 
 
 class Columns:
@@ -113,7 +121,7 @@ class Columns:
         tile, output = np.divmod(values, self.shape[2])
         self.laid.corrections[tile * self.laid.layout.width + output] = found
 
-    def invert(self, place: int, output: int, mask: int, bits: int) -> None:
+    def invert(self, bits: int, place: int, output: int, mask: int) -> None:
         """Invert bits of an output's sum, in a register of so many, which wraps around."""
         total = float(self.laid.sums[place, output])
         whole = math.floor(total)
@@ -140,7 +148,7 @@ def open_cells(columns: Columns) -> Stored:
 
 def open_digital(conv: Conv) -> Weights:
     """Open the weights of a layer on the digital unit."""
-    weights = Weights(conv, conv.weight_bits, "weight_reads")
+    weights = Weights(conv, feature_bits(conv.weight_bits + conv.odd), READS)
     weights.stored.memory = replace(weights.stored.memory, name=DIGITAL_WEIGHTS)
     return weights
 
@@ -170,14 +178,11 @@ def open_converters(columns: Columns) -> Iterator[Stored]:
     conv = columns.conv
     if conv.adc_bits is None:
         return
-    reads = f"conversions_{conv.adc_bits}b"
     for part, meant, put, signed, least in (
         ("steps", conv.adc_step, columns.put_steps, False, 1.0),
         ("offsets", conv.adc_offset, columns.put_offsets, True, -np.inf),
     ):
-        memory = Memory(
-            CONFIGURATION, f"{conv.name}.{part}", meant.size, REFERENCE_BITS, reads=reads
-        )
+        memory = Memory(CONFIGURATION, f"{conv.name}.{part}", meant.size, REFERENCE_BITS)
         yield open_references(memory, meant, put, signed, least)
 
 
@@ -185,17 +190,15 @@ def open_constants(columns: Columns) -> Iterator[Stored]:
     """Open the digital constants behind a layer's converters."""
     conv = columns.conv
     bits = columns.machine.network.signals[conv.inputs[0]].bits
-    parts: list[tuple[str, Array, Put, str | None]] = [
-        ("multipliers", conv.multipliers, columns.put_multipliers, "dequantizations"),
-        ("constants", conv.constants(bits), columns.put_constants, None),
+    parts: list[tuple[str, Array, Put]] = [
+        ("multipliers", conv.multipliers, columns.put_multipliers),
+        ("constants", conv.constants(bits), columns.put_constants),
     ]
     if conv.correction:
-        parts.append(("corrections", conv.corrections, columns.put_corrections, "corrections"))
-    for part, values, put, reads in parts:
+        parts.append(("corrections", conv.corrections, columns.put_corrections))
+    for part, values, put in parts:
         whole = values.astype(np.int64)
-        memory = Memory(
-            CONFIGURATION, f"{conv.name}.{part}", whole.size, signed_bits(whole), reads=reads
-        )
+        memory = Memory(CONFIGURATION, f"{conv.name}.{part}", whole.size, signed_bits(whole))
         yield keep(memory, whole, put)
 
 
@@ -208,35 +211,48 @@ class Sum(NamedTuple):
 
 
 class Sums:
-    """The accumulators behind the converters, and the strikes that wait for the next decision."""
+    """All accumulators, and the strikes that wait for the next decision.
 
-    def __init__(self, machine: Machine, layers: dict[str, Columns]) -> None:
-        self.layers, self.steps, self.felt, self._met = layers, machine.steps, 0, 0
-        *_, self.last = layers
+    inverts: by layer, told place, output and mask, inverts bits of a sum.
+    """
+
+    def __init__(self, machine: Machine, layers: Sequence[Columns]) -> None:
+        self.machine, self.steps, self.lanes = machine, machine.steps, machine.silicon.digital_lanes
+        self.inverts: dict[str, Callable[[int, int, int], None]] = {}
         self.ends = list(accumulate(step.events.cycles for step in self.steps))
-        outputs = max(columns.shape[2] for columns in layers.values())
-        bits = max(LEAST_SUM_BITS, *(columns.sum_bits for columns in layers.values()))
-        self.memory = Memory(ACCUMULATORS, "", outputs, bits, True, "accumulations")
+        self.last, self.felt, self._met = machine.network.convs[-1].name, 0, 0
+        outputs = max(columns.shape[2] for columns in layers)
+        bits = max(SUM_BITS, *(columns.sum_bits for columns in layers))
+        self.memories = (
+            Memory(ACCUMULATORS, "arrays", outputs, bits, True, "accumulations"),
+            Memory(ACCUMULATORS, "digital unit", self.lanes, SUM_BITS, True, "digital_macs"),
+        )
         self._waiting: dict[str, list[tuple[Sum, int]]] = {}
 
-    def held(self, cycle: int, value: int) -> Sum | None:
-        """Return what is summed at a cycle in an accumulator, if anything."""
+    def held(self, on_arrays: bool, cycle: int, value: int) -> Sum | None:
+        """Return what is summed at a cycle in an accumulator of the arrays, or of the unit."""
         number = int(np.searchsorted(self.ends, cycle, "right"))
-        mapping, name = self.steps[number].mapping, self.steps[number].layer.name
-        if mapping is None or value >= mapping.made:
+        step, left = self.steps[number], self.ends[number] - cycle
+        cycles, layer = step.events.cycles, step.layer
+        if not isinstance(layer, Conv) or isinstance(layer, ColumnConv) != on_arrays:
             return None
-        cycles = self.steps[number].events.cycles
-        place = (cycle - self.ends[number] + cycles) * mapping.places // cycles
-        return Sum(name, place, value)
+        made = self.machine.network.signals[layer.name].shape
+        outputs, places = made[2], made[0] * made[1]
+        if on_arrays:
+            place, output = (cycles - left) * places // cycles, value
+        else:
+            turns = -(-places // self.lanes) * outputs
+            block, output = divmod((cycles - left) * turns // cycles, outputs)
+            place = block * self.lanes + value
+        return Sum(layer.name, place, output) if place < places and output < outputs else None
 
-    def strike(self, strikes: Strikes) -> None:
-        """Hold strikes ready for the next decision."""
+    def strike(self, strikes: Strikes, first: int) -> None:
+        """Hold strikes ready for the next decision; first: the part of the arrays' accumulators."""
         self._waiting, self._met = {}, 0
-        first, end = np.searchsorted(strikes.cycle, (0, self.ends[-1]))
-        found = (strikes.cycle, strikes.value, strikes.bit)
-        struck = zip(*(each[first:end].tolist() for each in found), strict=True)
-        for cycle, value, bit in struck:
-            held = self.held(cycle, value)
+        begin, end = np.searchsorted(strikes.cycle, (0, self.ends[-1]))
+        struck = zip(*(each[begin:end].tolist() for each in strikes), strict=True)
+        for cycle, part, value, bit in struck:
+            held = self.held(part == first, cycle, value)
             if held is not None:
                 self._waiting.setdefault(held.layer, []).append((held, 1 << bit))
                 self._met += 1
@@ -244,7 +260,7 @@ class Sums:
     def meet(self, layer: str) -> None:
         """Invert what was struck of a layer's sums; after the last layer, nothing waits."""
         for held, mask in self._waiting.get(layer, ()):
-            self.layers[layer].invert(held.place, held.output, mask, self.memory.bits)
+            self.inverts[layer](held.place, held.output, mask)
         if layer == self.last:
             self.felt, self._met, self._waiting = self._met, 0, {}
 
@@ -261,29 +277,36 @@ class CimMemories(Kept):
         self._layers = {conv.name: Columns(conv, self.machine) for conv in on_arrays(network)}
         digital = [conv for conv in network.convs if not isinstance(conv, ColumnConv)]
         self._weights = {conv.name: open_digital(conv) for conv in digital}
-        scales = Scales(network, "requantizations")
+        scales = Scales(network, READS)
         stores = [open_cells(columns) for columns in self._layers.values()]
         stores += [weights.stored for weights in self._weights.values()]
         for columns in self._layers.values():
             stores += [*open_converters(columns), *open_constants(columns)]
         super().__init__([*stores, *scales.stores])
         self._sound = [stored.codes.copy() for stored in self.stores]
-        self._sums = Sums(self.machine, self._layers)
+        self._sums = Sums(self.machine, list(self._layers.values()))
         self.cycles = self._sums.ends[-1]
         self.machine.open(self._open, {**scales.plans, Conv: self._plan_conv})
 
     @property
     def memories(self) -> tuple[Memory, ...]:
         """All memories: cells, digital weights, configuration, accumulators."""
-        return *self.configured, self._sums.memory
+        return *self.configured, *self._sums.memories
 
     def _open(self, laid: Laid) -> list[Step]:
-        name = laid.layout.conv.name
-        self._layers[name].open(laid)
+        name, (arrays, _) = laid.layout.conv.name, self._sums.memories
+        columns = self._layers[name]
+        columns.open(laid)
+        self._sums.inverts[name] = partial(columns.invert, arrays.bits)
         return [(self._sums.meet, (name,))]
 
-    def _plan_conv(self, conv: Conv, *around: Any) -> list[Step]:
-        return self._weights[conv.name].plan(*around)
+    def _plan_conv(self, conv: Conv, target: Map, *around: Any) -> list[Step]:
+        def invert_sum(place: int, output: int, mask: int) -> None:
+            invert(target.flat, place * target.shape[2] + output, mask, SUM_BITS)
+
+        self._sums.inverts[conv.name] = invert_sum
+        steps = self._weights[conv.name].plan(target, *around)
+        return [*steps, (self._sums.meet, (conv.name,))]
 
     def vary(self, law: str, sigma: float, seed: int) -> None:
         """Program all cells anew, by a law of variation; what was written stays written.
@@ -300,7 +323,7 @@ class CimMemories(Kept):
 
     def strike(self, strikes: Strikes) -> None:
         """Hold strikes on accumulators ready for the next decision, and for no other."""
-        self._sums.strike(strikes)
+        self._sums.strike(strikes, len(self.stores))
 
     @property
     def felt(self) -> int:

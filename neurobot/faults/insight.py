@@ -2,7 +2,7 @@
 
 - "weights": a synapse's constant, in a register beside it. As wide as the layer's weights need;
   bits that a constant lacks are no connection and can go wrong no more than a wire can. They are
-  read one by one, so that a code can guard each (assumed).
+  read one by one, so that a code can guard each (assumed). By neuron, then by leaf of its tree.
 - "configuration": the bias that a neuron adds, in as many bits as its adder has (24, as priced) or
   more where it needs more, and its scale. Scales are powers of two, a choice of wires: what is kept
   is the exponent, in as many bits as the layer's largest one takes; where some scale is none, the
