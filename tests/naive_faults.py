@@ -145,3 +145,11 @@ def upset(
             both[inputs] = wrapped(both[inputs] ^ mask, width)
             after = both[0] * 2 - both[1] * (2**layer.weight_bits - 1)
             sums[y, x, o] = wrapped(sums[y, x, o] + after - before, 32)
+
+
+def assert_same_maps(found: Any, wanted: dict[str, Map]) -> None:
+    """Compare all maps of a run, sums included."""
+    for name, values in wanted.items():
+        shape = found[name].shape
+        numbers = np.array([values[place] for place in np.ndindex(shape)]).reshape(shape)
+        np.testing.assert_array_equal(found[name], numbers, name)
