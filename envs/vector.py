@@ -180,8 +180,9 @@ class AvoidanceVectorEnv(VectorEnv[Observation, Array, Array]):
         return tuple(self._painter.rgb(frame) for frame in frames)
 
     def close_extras(self, **kwargs: Any) -> None:
-        """Let the threads go."""
-        self.batch.close()
+        """Let the threads go, if there are any: what was refused is closed, too."""
+        if hasattr(self, "batch"):
+            self.batch.close()
 
 
 class NavigationVectorEnv(AvoidanceVectorEnv):
