@@ -6,6 +6,7 @@ Sternad 2009): higher is smoother.
 """
 
 import math
+from decimal import Context, Decimal
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
+DIGITS = Context(prec=28)
 NEAR_M = 0.2  # assumed: who is nearer is too near for comfort
 
 
@@ -37,17 +39,26 @@ def turning(headings: Floats) -> float:
     return math.fsum(np.minimum(turns, 2 * math.pi - turns).tolist())
 
 
+def natural_log(value: float) -> float:
+    """Return the natural logarithm of a number above 0, from decimal digits.
+
+    The C library's differs in the last bit between machines.
+    """
+    return float(DIGITS.ln(Decimal(value)))
+
+
 def smoothness(path_m: Floats, control_s: float) -> tuple[float, float | None]:
     """Return root mean square jerk and log dimensionless jerk of a path (control steps + 1, 2)."""
     velocity = np.diff(path_m, axis=0) / control_s
-    jerks = squares(np.diff(velocity, n=2, axis=0) / control_s**2)
+    jerks = squares(np.diff(velocity, n=2, axis=0) / (control_s * control_s))
     if not jerks:
         return 0.0, None
     total, peak = math.fsum(jerks), max(squares(velocity))
     if total == 0.0 or peak == 0.0:
         return 0.0, None
     duration_s = control_s * len(velocity)
-    log_jerk = -math.log(duration_s**3 / peak * total * control_s)
+    cube = duration_s * duration_s * duration_s
+    log_jerk = -natural_log(cube / peak * total * control_s)
     return math.sqrt(total / len(jerks)), log_jerk
 
 

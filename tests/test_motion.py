@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from neurobot.motion import NEAR_M, motion
+from neurobot.motion import NEAR_M, motion, natural_log
 from neurobot.trace import Trace, pack, unpack
 
 
@@ -78,3 +78,19 @@ def test_a_trace_of_an_episode_that_did_not_begin_is_kept_too() -> None:
 def test_what_is_no_trace_is_told_in_a_sentence(packed: bytes) -> None:
     with pytest.raises(ValueError, match=r"^trace: "):
         unpack(packed)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (73324.7209922071, "0x1.667c225494424p+3"),
+        (7424.135894376845, "0x1.1d33218a3ad38p+3"),
+        (0.8315576459743889, "-0x1.79c35cb8b0d7ep-3"),
+        (1e-9, "-0x1.4b927f32bffb8p+4"),
+    ],
+)
+def test_logarithms_are_rounded_right_where_the_c_library_need_not_be(
+    value: float, expected: str
+) -> None:
+    """Expected: by mpmath, in 200 bits."""
+    assert natural_log(value) == float.fromhex(expected)
