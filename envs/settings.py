@@ -1,5 +1,6 @@
 """The keyword options of both environments: one dataclass is schema, default and check."""
 
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from numbers import Integral, Real
@@ -13,8 +14,8 @@ ACTIONS = ("continuous", "discrete")
 
 def one_of(where: str, value: object, known: object) -> None:
     """Refuse a value that is not among the known ones."""
-    if value not in known:  # type: ignore[operator]
-        raise ValueError(f"{where}: unknown {value!r}; known: {', '.join(known)}")  # type: ignore[arg-type]
+    if not isinstance(value, str) or value not in known:  # type: ignore[operator]
+        raise ValueError(f"{where}: unknown {reprlib.repr(value)}; known: {', '.join(known)}")  # type: ignore[arg-type]
 
 
 WHOLE = {
@@ -66,13 +67,15 @@ class Settings:
         for name, (low, high) in WHOLE.items():
             value = getattr(self, name)
             if not isinstance(value, Integral) or not low <= int(value) <= high:
-                raise ValueError(f"{name}={value!r} must be a whole number in {low}..{high}")
+                found = reprlib.repr(value)
+                raise ValueError(f"{name}={found} must be a whole number in {low}..{high}")
         for name, (lowest, highest) in REAL.items():
             value = getattr(self, name)
             if value is None and name in UNSET:
                 continue
-            if not isinstance(value, Real) or not lowest <= float(value) <= highest:
-                raise ValueError(f"{name}={value!r} must be a number in {lowest:g}..{highest:g}")
+            if not isinstance(value, Real) or not lowest <= value <= highest:
+                found = reprlib.repr(value)
+                raise ValueError(f"{name}={found} must be a number in {lowest:g}..{highest:g}")
 
 
 def make_settings(options: Mapping[str, Any]) -> Settings:
