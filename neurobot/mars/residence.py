@@ -35,10 +35,15 @@ class Fill(NamedTuple):
     start: int  # of computing, in cycles since the layer began
     stop: int
     share: int  # tiles of the fullest macro
-    tile: int  # the first tile of the core
-    tiles: int
-    macro: int  # the first macro
-    macros: int
+    tiles: range  # of the core
+    macros: range
+
+    def tile(self, slot: int, macro: int) -> int | None:
+        """Return which tile of the core a macro has in one of its slots; None: none."""
+        if macro not in self.macros:
+            return None
+        number = slot * len(self.macros) + macro - self.macros.start
+        return self.tiles[number] if number < len(self.tiles) else None
 
 
 def starts_of(
@@ -48,46 +53,35 @@ def starts_of(
     if way == "overlapped":
         waiting = timing.cycles - max(timing.compute_cycles, timing.post_cycles)
         return list(accumulate(computes[:-1], initial=waiting))
-    if way == "serial":
-        both = (compute + refill for compute, refill in zip(computes, refills[1:], strict=False))
-    else:
-        both = (max(pair) for pair in zip(computes, refills[1:], strict=False))
-    return list(accumulate(both, initial=refills[0]))
+    both = zip(computes[:-1], refills[1:], strict=True)
+    steps = (max(pair) if way == "paired" else sum(pair) for pair in both)
+    return list(accumulate(steps, initial=refills[0]))
 
 
 def fills_of(step: Step, tiles: int, silicon: Silicon, resident: bool) -> list[Fill]:
     """Return the fills of a core that has so many tiles of a layer."""
     macros = silicon.macros if resident else writing_macros(silicon)
-    held = tiles if resident else silicon.tiles_per_macro(step.load.slot)
-    shares = fill_shares(tiles, macros, max(held, 1))
-    computes = [step.load.accesses(silicon) * share for share in shares]
+    held = max(tiles, 1) if resident else silicon.tiles_per_macro(step.load.slot)
+    shares = fill_shares(tiles, macros, held)
     bits = 0 if resident else silicon.tile_bits(step.load.slot)
     refills = [-(-share * bits // silicon.write_bits) for share in shares]
+    computes = [step.load.accesses(silicon) * share for share in shares]
     way = "serial" if resident else silicon.refill
     starts = starts_of(computes, refills, step.timing, way) if shares else []
-    firsts = [macros * held * k for k in range(len(shares))]
-    halves = silicon.macros // macros
-    return [
-        Fill(
-            start,
-            start + compute,
-            share,
-            first,
-            min(tiles - first, macros * held),
-            k % halves * macros,
-            macros,
-        )
-        for k, (start, compute, share, first) in enumerate(
-            zip(starts, computes, shares, firsts, strict=True)
-        )
-    ]
+    found = []
+    for k, (start, compute, share) in enumerate(zip(starts, computes, shares, strict=True)):
+        first, turn = k * macros * held, k % (silicon.macros // macros) * macros
+        own = range(first, min(first + macros * held, tiles))
+        found.append(Fill(start, start + compute, share, own, range(turn, turn + macros)))
+    return found
 
 
 class Layer:
     """A convolution on the machine: which tiles a macro has, and when."""
 
     def __init__(self, step: Step, tiling: Tiling, silicon: Silicon, resident: bool) -> None:
-        self.step, self.tiling, self.silicon = step, tiling, silicon
+        self.step, self.tiling = step, tiling
+        self.accesses = step.load.accesses(silicon) // step.load.places  # of a tile at a place
         kept = np.array(step.load.kept)
         blocks = (np.array(own, np.int64) for own in balance(step.load.kept, silicon.cores))
         self.blocks = [np.repeat(own, kept[own]) for own in blocks]  # of each tile, by core
@@ -95,17 +89,16 @@ class Layer:
 
     def held(self, offset: int, core: int, macro: int, column: int) -> Held | None:
         """Return what an accumulator holds so many cycles after the layer began."""
-        found = [fill for fill in self.fills[core] if fill.start <= offset < fill.stop]
-        for fill in found:
-            accesses = (fill.stop - fill.start) // self.step.load.places // fill.share
-            place, slot = divmod((offset - fill.start) // accesses, fill.share)
-            tile = slot * fill.macros + macro - fill.macro
-            if 0 <= macro - fill.macro < fill.macros and tile < fill.tiles:
-                return self.sum_of(int(self.blocks[core][fill.tile + tile]), place, column)
+        for fill in self.fills[core]:
+            if fill.start <= offset < fill.stop:
+                place, slot = divmod((offset - fill.start) // self.accesses, fill.share)
+                tile = fill.tile(slot, macro)
+                return None if tile is None else self.sum_of(core, tile, place, column)
         return None
 
-    def sum_of(self, block: int, place: int, column: int) -> Held | None:
-        """Return the sum of a column of a block; None where it is of no channel."""
+    def sum_of(self, core: int, tile: int, place: int, column: int) -> Held | None:
+        """Return the sum that a column of a tile adds to; None where it is of no channel."""
+        block = int(self.blocks[core][tile])
         group, part = divmod(block, self.tiling.blocks // self.tiling.groups)
         channel = part * self.tiling.columns + column
         if column >= self.tiling.columns or channel >= self.tiling.made:
@@ -117,7 +110,7 @@ class Residence:
     """Where the sums of a run lie."""
 
     def __init__(self, plan: Plan) -> None:
-        self.silicon, self._plan = plan.silicon, plan
+        self._plan = plan
         cycles = [step.timing.cycles for step in plan.steps]
         self.cycles = sum(cycles)
         self._starts = np.cumsum(cycles) - cycles
@@ -133,7 +126,7 @@ class Residence:
     @property
     def columns(self) -> int:
         """Accumulators of a macro: as many as it has columns of its narrowest weights."""
-        return self.silicon.columns(SLOTS[0])
+        return self._plan.silicon.columns(SLOTS[0])
 
     def held(self, cycle: int, core: int, macro: int, column: int) -> Held | None:
         """Return what an accumulator holds at a cycle of the run; None: nothing."""
