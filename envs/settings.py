@@ -73,7 +73,7 @@ class Settings:
             value = getattr(self, name)
             if value is None and name in UNSET:
                 continue
-            if not isinstance(value, Real) or not lowest <= value <= highest:
+            if not isinstance(value, Real) or not lowest <= value <= highest:  # type: ignore[operator]
                 found = reprlib.repr(value)
                 raise ValueError(f"{name}={found} must be a number in {lowest:g}..{highest:g}")
 
