@@ -107,8 +107,8 @@ def read_value(text: str) -> Any:
         return text
 
 
-def read_options(name: str) -> dict[str, Any]:
-    """Read what stands behind the question mark of a name."""
+def read_options(name: str, what: str = "controller") -> dict[str, Any]:
+    """Read what stands behind the question mark of a name; what: is named so."""
     _, asked, text = name.partition("?")
     if not asked:
         return {}
@@ -116,12 +116,12 @@ def read_options(name: str) -> dict[str, Any]:
         pairs = parse_qsl(text or "?", keep_blank_values=True, strict_parsing=True)
     except ValueError as error:
         raise ValueError(
-            f"controller {name!r}: options found that are not KEY=VALUE&KEY=VALUE"
+            f"{what} {name!r}: options found that are not KEY=VALUE&KEY=VALUE"
         ) from error
     keys = [key for key, _ in pairs]
     for key in keys:
         if keys.count(key) > 1:
-            raise ValueError(f"controller {name!r}: option {key!r} found more than once")
+            raise ValueError(f"{what} {name!r}: option {key!r} found more than once")
     return {key: read_value(value) for key, value in pairs}
 
 

@@ -159,9 +159,14 @@ class ControllerError(RuntimeError):
     """A controller raised an error of its own."""
 
 
+def driver_of(controller: Any) -> Any:
+    """Return the controller itself, also of one to which faults happen."""
+    return getattr(controller, "driver", controller)
+
+
 def name_of(controller: object) -> str:
     """Name the class of a controller, as on the command line; of one with faults, its own."""
-    controller = getattr(controller, "driver", controller)
+    controller = driver_of(controller)
     mind = controller if isinstance(controller, type) else type(controller)
     return f"{mind.__module__}:{mind.__qualname__}"
 

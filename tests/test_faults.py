@@ -10,6 +10,7 @@ import pytest
 from naive import Cell, NaiveChip, Wiring, naive_poppins
 from naive_mind import naive_settled
 
+from neurobot.cli import main
 from neurobot.engine import Engine
 from neurobot.episodes import ENVS, Job, from_result, job_of, options_for, run_job, to_result
 from neurobot.evaluation import check, run_all
@@ -19,7 +20,7 @@ from neurobot.faults.faulted import Faulted
 from neurobot.faults.memory import Memory, Strikes, from_signed, to_signed
 from neurobot.faults.poppins import PoppinsMemories, from_code, to_code
 from neurobot.faults.protection import GUARDS, Bank, Layout, hamming_bits
-from neurobot.faults.spec import Faults
+from neurobot.faults.spec import Faults, read_faults
 from neurobot.loop import Timing, attach, run_episode
 from neurobot.verification import verify
 
@@ -160,7 +161,7 @@ def test_more_than_can_be_kept_is_refused() -> None:
     ({"kind": "dead"}, "kind 'dead' found for weights; allowed: flip, stuck0, stuck1, vary"),
     ({"memory": "sensor"}, "kind 'flip' found for sensor; allowed: dead, stuck"),
     ({"rate": -1.0}, "rate=-1.0 found; allowed: finite, 0 or more"),
-    ({"rate": float("nan")}, "rate=nan found"),
+    ({"rate": float("nan")}, "rate = nan found"),
     ({"rate": 1.0, "count": 2}, "rate and count found; allowed: one of them"),
     ({"kind": "stuck0", "rate": 1.0}, "rate found; bits that are stuck take a share, or a count"),
     ({"kind": "vary", "count": 1}, "count found; cells that vary take a share: their sigma"),
@@ -169,6 +170,8 @@ def test_more_than_can_be_kept_is_refused() -> None:
     ({"memory": "sensor", "kind": "dead", "protection": "ecc"}, "protection 'ecc' found"),
     ({"protection": "crc"}, "protection 'crc' found for weights; allowed: none, parity, ecc, tmr"),
     ({"burst": 0}, "burst=0 found; allowed: 1..1024"),
+    ({"rate": "lots"}, "rate = 'lots' found"),
+    ({"count": 1.5}, "count = 1.5 found"),
     ({"factor": 0.0}, "factor=0.0 found; allowed: above 0, 1 at most"),
 ])  # fmt: skip
 def test_what_cannot_be_meant_is_refused(given: dict[str, Any], sentence: str) -> None:
@@ -188,6 +191,25 @@ def test_what_a_chip_does_not_have_is_refused_before_anything_runs(
 ) -> None:
     with pytest.raises(ValueError, match=sentence):
         check([job(controller, faults)])
+
+
+@pytest.mark.parametrize("faults", [
+    Faults(), Faults(rate=1e-4, protection="ecc"), Faults("sensor", "stuck", share=0.25, seed=3),
+    Faults("clock", "brownout", rate=0.5, factor=0.125), Faults("weights", "stuck1", count=7),
+])  # fmt: skip
+def test_faults_are_read_as_they_are_written(faults: Faults) -> None:
+    assert read_faults(str(faults)) == faults
+
+
+def test_what_is_not_said_of_faults_is_as_usual() -> None:
+    assert read_faults("sensor?share=0.3") == Faults("sensor", "dead", share=0.3)
+    assert read_faults("weights") == Faults()
+    for text, sentence in (
+        ("weights?rat=1", "faults 'weights[?]rat=1': unknown option 'rat'; known: kind, rate"),
+        ("weights?rate", "faults 'weights[?]rate': options found that are not KEY=VALUE&KEY=VALUE"),
+    ):
+        with pytest.raises(ValueError, match=sentence):
+            read_faults(text)
 
 
 # In the loop.
@@ -252,6 +274,21 @@ def seated(env: Any) -> Any:
     controller = make_controller("poppins")
     attach(controller, env)
     return controller
+
+
+def test_the_demo_shows_faults_and_replays_them(
+    tmp_path: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    jobs = [job("poppins", Faults(rate=rate)) for rate in (1e-4, 1e-3)]
+    records = run_all(jobs, Engine(), out=tmp_path)
+    asked = ["demo", "--headless", "--replay", f"{tmp_path}#0", "--fault"]
+    assert main([*asked, "weights?rate=1e-3"]) == 0
+    told = capsys.readouterr().out
+    assert records[1].trajectory_sha256[:12] in told
+    assert "equal to its record, bit for bit" in told
+    assert main([*asked, "weights?rate=1e-2"]) == 2
+    assert main(asked[:-1]) == 2
+    assert "which differ in faults" in capsys.readouterr().err
 
 
 class Clocked:

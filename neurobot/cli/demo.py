@@ -22,6 +22,7 @@ from neurobot.demo.recording import check_target
 from neurobot.demo.replay import Recorded, find_recorded, verdict
 from neurobot.demo.session import Session
 from neurobot.episodes import ENVS, Job, options_for
+from neurobot.faults.spec import read_faults
 
 if TYPE_CHECKING:  # pygame is loaded when it is needed
     from neurobot.demo.player import Player
@@ -64,6 +65,12 @@ def add_episode(options: argparse.ArgumentParser) -> None:
         metavar="DIR#EPISODE",
         help="play an episode that evaluate --out kept, and compare it with its record; the "
         "options that are given tell it from others of that number",
+    )
+    add(
+        "--fault",
+        metavar="WHAT",
+        help='what goes wrong, as in "weights?rate=1e-4&protection=ecc" or "sensor?share=0.3"; '
+        "see `neurobot faults`",
     )
 
 
@@ -152,6 +159,7 @@ def told(args: argparse.Namespace) -> dict[str, Any]:
         "env": args.env,
         "scenario": args.scenario,
         "seed": args.seed,
+        "faults": str(read_faults(args.fault)) if args.fault else None,
     }
     known = {fact: value for fact, value in given.items() if value is not None}
     return {**known, **world_of(args), **timing_given(args)}
@@ -168,6 +176,7 @@ def job_of(args: argparse.Namespace) -> Job:
         seed=args.seed or 0,
         timing=timing_of(args),
         options=options_for(controller, world_of(args)),
+        faults=read_faults(args.fault) if args.fault else None,
     )
 
 

@@ -28,7 +28,7 @@ from neurobot.cli.standings import tell_faults
 from neurobot.cli.terminal import print_json, progress_bar
 from neurobot.episodes import ENVS
 from neurobot.faults.protection import GUARDS
-from neurobot.faults.spec import AMOUNTS, AROUND, KINDS, Faults
+from neurobot.faults.spec import AMOUNTS, AROUND, KINDS, Faults, usual_kind
 from neurobot.suite import SUITES
 
 EPISODES = 20
@@ -138,7 +138,7 @@ def faults_of(args: argparse.Namespace) -> list[Faults]:
                 f"--{name} {value} found; allowed: above 0 (sound episodes come along)"
             )
     memory = args.memory or Faults().memory
-    kind = args.kind or AROUND.get(memory, KINDS)[0]
+    kind = args.kind or usual_kind(memory)
     return [
         Faults(
             memory=memory,

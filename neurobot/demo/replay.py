@@ -32,7 +32,8 @@ class Recorded(NamedTuple):
     def facts(self) -> dict[str, Any]:
         """Everything by which episodes can be told apart."""
         cell = self.job.cell and "/".join(self.job.cell[1:])
-        told = {**self.job.key, "options": None, "timing": None, "cell": cell}
+        faults = str(self.job.faults) if self.job.faults else None
+        told = {**self.job.key, "options": None, "timing": None, "cell": cell, "faults": faults}
         return {**told, **self.job.key["options"], **self.job.key["timing"]}
 
 

@@ -12,7 +12,7 @@ from neurobot.controllers import veto
 from neurobot.controllers.poppins import Brain, PoppinsController
 from neurobot.decode import NO_WINNER, winner
 from neurobot.iqif import Trace
-from neurobot.loop import Body, Controller, Observation, blame, counted
+from neurobot.loop import Body, Controller, Observation, blame, counted, driver_of
 
 Array: TypeAlias = NDArray[Any]
 FULL = 255
@@ -164,6 +164,7 @@ def read_layer(name: object, values: object) -> Array:
 
 def think(controller: Controller, seen: Observation, body: Body) -> Thought:
     """Tell what a controller's last decision looked like inside; seen: what it decided about."""
+    controller = driver_of(controller)
     if isinstance(controller, PoppinsController) and counted(controller) is not None:
         return spiking(controller)
     return read_layers(controller) or plain(seen, body)

@@ -1,9 +1,12 @@
 """What goes wrong in an episode, and how often."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from urllib.parse import urlencode
 
+from neurobot.controllers import read_options
 from neurobot.faults.protection import GUARDS
+from neurobot.ranges import check_types
 
 SENSOR, LATENCY, CLOCK = "sensor", "latency", "clock"
 # Around the chip; any other name is one of its memories.
@@ -43,8 +46,8 @@ class Faults:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        kinds = AROUND.get(self.memory, KINDS)
-        self._one_of("kind", kinds)
+        check_types("faults", self)
+        self._one_of("kind", AROUND.get(self.memory, KINDS))
         self._one_of("protection", tuple(GUARDS))
         self._hold("rate", 0 <= self.rate < math.inf, "finite, 0 or more")
         self._hold("share", 0 <= self.share < math.inf, "finite, 0 or more")
@@ -85,6 +88,15 @@ class Faults:
         if not fits:
             raise ValueError(f"faults: {name}={getattr(self, name)} found; allowed: {allowed}")
 
+    def __str__(self) -> str:
+        """Write as `read_faults` reads it: the memory, the kind, and what is not as usual."""
+        told = {"kind": self.kind}
+        for field in fields(self)[2:]:
+            value = getattr(self, field.name)
+            if value != field.default:
+                told[field.name] = value
+        return f"{self.memory}?{urlencode(told)}"
+
     @property
     def sound(self) -> bool:
         """Whether nothing goes wrong."""
@@ -94,3 +106,17 @@ class Faults:
     def around(self) -> bool:
         """Whether it happens around the chip, so that every brain can meet it."""
         return self.memory in AROUND
+
+
+def usual_kind(memory: str) -> str:
+    """Return what goes wrong where nothing else is said."""
+    return AROUND.get(memory, KINDS)[0]
+
+
+def read_faults(text: str) -> Faults:
+    """Read faults as options of what they hit: "weights?rate=1e-4&protection=ecc"."""
+    memory, options = text.partition("?")[0], read_options(text, "faults")
+    known = [field.name for field in fields(Faults)[1:]]
+    for name in sorted(options.keys() - set(known))[:1]:
+        raise ValueError(f"faults {text!r}: unknown option {name!r}; known: {', '.join(known)}")
+    return Faults(memory, **{"kind": usual_kind(memory), **options})
