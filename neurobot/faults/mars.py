@@ -22,76 +22,46 @@ from neurobot.faults.accumulators import (
 from neurobot.faults.memory import Codes, Memory, from_signed, to_signed
 from neurobot.faults.networks import WEIGHTS, Array, Places, Scales, Stored
 from neurobot.mars import Machine
-from neurobot.mars.codes import CODES, Numbers
-from neurobot.mars.decoding import DECODERS, LOST
+from neurobot.mars.decoding import LOST, Index
 from neurobot.mars.kernels import convolve, make_entries, padded_shape, surround
 from neurobot.mars.packing import Packed
 from neurobot.mars.residence import Held, Residence
-from neurobot.mars.schedule import balance
 from neurobot.qnet import Conv
 from neurobot.qnet.runner import Map, Step
 from neurobot.qnet.signals import Shape
 
-INDEX = "index"
+INDEX, READS = "index", "weight_reads"
 
 
 class Tiles:
-    """The packed weights of a convolution, with an index of so many cores, as memories."""
+    """The packed weights of a convolution, with an index for so many cores, as memories."""
 
     def __init__(self, conv: Conv, packed: Packed, cores: int, given: Shape) -> None:
         self.conv, self.packed = conv, packed
         self._padded = padded_shape(conv, given)
-        self._blocks = [np.array(own, np.int64) for own in balance(packed.counts.tolist(), cores)]
         self._tiles = packed.tiles.astype(np.int32, order="C")
-        size, bits = self._tiles.size, packed.index_bits
-        weights = Memory(
-            WEIGHTS, conv.name, size, packed.slot, reads="weight_reads", readable=False
+        self._index = Index(packed, cores)
+        memories = (
+            Memory(WEIGHTS, conv.name, self._tiles.size, packed.slot, reads=READS, readable=False),
+            Memory(INDEX, conv.name, packed.index_bits, 1, reads="index_reads"),
         )
-        index = Memory(INDEX, conv.name, bits, 1, reads="index_reads")
-        raw = from_signed(self._tiles.ravel(), packed.slot)
-        self.weights = Stored(weights, raw, self._put_weights)
-        self.index = Stored(index, self._written().astype(np.uint64), self._put_index)
-        self._targets = self._decoded()
-        self._lay_out()
-
-    def _memory(self, name: str, values: int, bits: int, *, readable: bool = True) -> Memory:
-        reads = "index_reads" if readable else "weight_reads"
-        return Memory(name, self.conv.name, values, bits, reads=reads, readable=readable)
+        raw = from_signed(self._tiles.ravel(), packed.slot), from_signed(self._index.bits, 1)
+        self.weights = Stored(memories[0], raw[0], self._put_weights)
+        self.index = Stored(memories[1], raw[1], self._put_index)
+        self._targets = self._index.targets(self._index.bits)
+        self._stale = True
 
     def _put_weights(self, values: Places, codes: Codes) -> None:
         self._tiles.reshape(-1)[values] = to_signed(codes, self.packed.slot)
         self._stale = True
 
     def _put_index(self, values: Places, codes: Codes) -> None:
-        self._targets = self._decoded()
+        self._targets = self._index.targets(self.index.codes.astype(np.uint8))
         self._stale = True
 
-    def _written(self) -> Array:
-        """Return the bits of the index, core by core."""
-        write, mask = CODES[self.packed.code].write, self.packed.mask
-        own = [write(mask[blocks], self.packed.gap_bits) for blocks in self._blocks if len(blocks)]
-        return np.concatenate(own)
-
-    def _decoded(self) -> Numbers:
-        """Return where each tile belongs, by block and position, or that it is lost."""
-        packed, found = self.packed, np.full(len(self._tiles), LOST, np.int64)
-        bits, block_of = self.index.codes.astype(np.uint8), np.nonzero(packed.mask)[0]
-        sizes = CODES[packed.code].sizes(packed.mask, packed.gap_bits)
-        first = 0
-        for blocks in self._blocks:
-            own, count = np.isin(block_of, blocks), int(sizes[blocks].sum())
-            shape = len(blocks), packed.positions
-            given = bits[first : first + count], shape, packed.gap_bits, int(own.sum())
-            block, place = np.divmod(DECODERS[packed.code](*given), packed.positions)
-            targets = np.append(blocks, LOST)[block] * packed.positions + place
-            found[own] = np.where(block == LOST, LOST, targets)
-            first += count
-        return found
-
     def _lay_out(self) -> None:
-        packed = self.packed
+        packed, known = self.packed, self._targets != LOST
         dense = np.zeros((packed.blocks * packed.positions, *self._tiles.shape[1:]), np.int32)
-        known = self._targets != LOST
         np.add.at(dense, self._targets[known], self._tiles[known])
         weights = packed.tiling.join(dense)
         self._entries = make_entries(weights, self.conv.groups, self._padded)
@@ -116,7 +86,7 @@ class MarsMemories(NetworkMemories):
             )
             for conv in network.convs
         }
-        tiles, scales = self._tiles.values(), Scales(network, "weight_reads")
+        tiles, scales = self._tiles.values(), Scales(network, READS)
         packed = [each.weights for each in tiles] + [each.index for each in tiles]
         self._sums = make_accumulators(machine)
         super().__init__(controller, packed + scales.stores, self._sums)

@@ -7,10 +7,13 @@ more tiles than there are, there are zeros. All of this is assumed.
 """
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
-from neurobot.mars.codes import Bits, Numbers, Pair, place_bits, read, read_counts
+from neurobot.mars.codes import CODES, Bits, Numbers, Pair, place_bits, read, read_counts
+from neurobot.mars.packing import Packed
+from neurobot.mars.schedule import balance
 
 LOST = -1
 
@@ -60,3 +63,42 @@ DECODERS: dict[str, Callable[[Bits, Pair, int, int], Numbers]] = {
     "list": place_list,
     "delta": place_delta,
 }
+
+
+class Share(NamedTuple):
+    """What one core has of a layer: its blocks, which of all tiles are theirs, bits of index."""
+
+    blocks: Numbers
+    tiles: Numbers
+    bits: slice
+
+
+class Index:
+    """The index of a layer as so many cores hold it, each that of its blocks, one after the other.
+
+    bits: what was written, (bits,) of 0 and 1.
+    """
+
+    def __init__(self, packed: Packed, cores: int) -> None:
+        self._packed, mask = packed, packed.mask
+        code, block_of = CODES[packed.code], np.nonzero(mask)[0]
+        self._shares: list[Share] = []
+        written = [np.zeros(0, np.uint8)]
+        for own in balance(packed.counts.tolist(), cores):
+            blocks, first = np.array(own, np.int64), sum(map(len, written))
+            bits = code.write(mask[blocks], packed.gap_bits) if own else written[0]
+            tiles = np.flatnonzero(np.isin(block_of, blocks))
+            self._shares.append(Share(blocks, tiles, slice(first, first + len(bits))))
+            written.append(bits)
+        self.bits: Bits = np.concatenate(written)
+
+    def targets(self, bits: Bits) -> Numbers:
+        """Return where bits put each stored tile, block by block, position by position; or -1."""
+        packed, found = self._packed, np.full(self._packed.kept, LOST, np.int64)
+        for blocks, tiles, part in self._shares:
+            shape = len(blocks), packed.positions
+            given = bits[part], shape, packed.gap_bits, len(tiles)
+            block, place = np.divmod(DECODERS[packed.code](*given), packed.positions)
+            known = block != LOST
+            found[tiles[known]] = blocks[block[known]] * packed.positions + place[known]
+        return found
