@@ -171,7 +171,7 @@ def try_read_only(disk: Path, run: Path) -> Iterator[Row]:
         what = f"read a killed run {index} its index from a read-only disk"
         yield Row(what, 0, "", f"{found} of {kept} episodes", found == kept)
         remount(disk, "rw")
-        (cut / f"{FILE_NAME}-shm").unlink()
+        (cut / f"{FILE_NAME}-shm").unlink(missing_ok=True)
     remount(disk, "ro")
     merged = run.parent / "merged"
     reading: list[Words] = [
