@@ -3,8 +3,8 @@
 What it computes is exactly what `neurobot.qnet` computes. `silicon` holds what is assumed of it,
 `tiling`, `codes` and `packing` bring weights into its memory, `schedule` times layers, `counting`
 counts what they do, `memories` refuses what does not fit, `plan` does all that for a network, and
-`machine` runs it. `decoding` tells what a wrong index does, `residence` which sums
-lie where, and when.
+`machine` runs it. `decoding` tells what a wrong index does, `residence` which sums lie
+where, and when.
 """
 
 from neurobot.mars.machine import LayerRow as LayerRow
