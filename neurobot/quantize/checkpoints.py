@@ -6,7 +6,7 @@ import os
 import pickle
 import platform
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,8 +61,8 @@ def read_bytes(path: Path) -> bytes:
     return content
 
 
-def load_checkpoint(path: Path) -> dict[str, Any]:
-    """Read a checkpoint onto the CPU; code in it is never run.
+def read_parts(path: Path, parts: Sequence[str] = PARTS) -> dict[str, Any]:
+    """Read a checkpoint with some parts onto the CPU; code in it is never run.
 
     Raises ValueError for whatever `save_checkpoint` did not write, OSError where nothing is.
     """
@@ -82,8 +82,14 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         raise ValueError(
             f"{path}: version {reprlib.repr(found['version'])} found, {VERSION} is read here"
         )
-    if missing := [part for part in PARTS if part not in found]:
+    if missing := [part for part in parts if part not in found]:
         raise ValueError(f"{path}: no checkpoint of a training: {missing[0]!r} is missing")
+    return found
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """Read a checkpoint as `read_parts` does, with parts of the types that are saved."""
+    found = read_parts(path)
     check_kinds(path, found)
     return found
 

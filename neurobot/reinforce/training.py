@@ -1,5 +1,6 @@
 """PPO on our worlds, kept in checkpoints from which the same call goes on."""
 
+from collections import deque
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,10 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.utils import safe_mean
 
+from neurobot.bounded import brief, reason
+from neurobot.quantize.checkpoints import read_parts, save_checkpoint
 from neurobot.reinforce.policy import NetworkPolicy
 from neurobot.reinforce.worlds import Worlds
-from neurobot.writing import whole
 
 SETTINGS: dict[str, Any] = {
     "n_steps": 64,
@@ -23,6 +25,8 @@ SETTINGS: dict[str, Any] = {
     "max_grad_norm": 0.5,
     "stats_window_size": 300,
 }
+PARTS = ("sees", "parameters", "steps", "updates", "episodes", "successes")
+LEARNED = ("policy", "policy.optimizer")
 FIRST_LR = 5e-4  # falls to 0 over the training
 
 
@@ -48,8 +52,7 @@ class Keeper(BaseCallback):  # type: ignore[misc]
 
     def keep(self) -> None:
         """Write the checkpoint whole, then tell how it goes."""
-        with whole(self.kept) as draft, draft.open("wb") as file:
-            self.model.save(file)
+        save_learner(self.kept, self.model)
         print(curve_line(self.model), flush=True)
 
     def _on_step(self) -> bool:
@@ -78,14 +81,43 @@ def begin(worlds: Worlds, seed: int) -> PPO:
     return PPO(NetworkPolicy, worlds, learning_rate=falling, seed=seed, device="cpu", **SETTINGS)
 
 
-def settle(model: PPO, worlds: Worlds, kept: Path) -> None:
-    """Put the learner of a checkpoint into new worlds."""
-    if model.observation_space != worlds.observation_space:
+def save_learner(kept: Path, model: PPO) -> None:
+    """Write what a learner knows; its own files hold code, and reading them would run it."""
+    parts = {
+        "sees": list(model.observation_space.shape),
+        "parameters": model.get_parameters(),
+        "steps": model.num_timesteps,
+        "updates": model._n_updates,
+        "episodes": [[float(each["r"]), float(each["l"])] for each in model.ep_info_buffer],
+        "successes": [float(each) for each in model.ep_success_buffer],
+    }
+    save_checkpoint(kept, parts)
+
+
+def load_learner(kept: Path, sensor: str, seed: int, **worlds: Any) -> PPO:
+    """Return the learner of a checkpoint, in new worlds."""
+    parts = read_parts(kept, PARTS)
+    steps, updates, known = parts["steps"], parts["updates"], parts["parameters"]
+    counts = all(type(count) is int and count >= 0 for count in (steps, updates))
+    plain = counts and isinstance(parts["sees"], list) and isinstance(known, dict)
+    if not plain or set(known) != set(LEARNED):
+        raise ValueError(f"{kept}: a checkpoint of no learner of ours found; choose another place")
+    model = begin(Worlds(sensor, seed, part=steps, **worlds), seed)
+    if parts["sees"] != list(model.observation_space.shape):
         raise ValueError(
-            f"{kept}: a learner that sees {model.observation_space.shape} found, "
-            f"{worlds.observation_space.shape} needed"
+            f"{kept}: a learner that sees {brief(str(tuple(parts['sees'])))} found, "
+            f"{model.observation_space.shape} needed"
         )
-    model.set_env(worlds)
+    try:
+        model.set_parameters(known, device="cpu")
+        told = [{"r": float(gain), "l": float(length)} for gain, length in parts["episodes"]]
+        ends = [float(each) for each in parts["successes"]]
+    except Exception as error:  # PyTorch names no one class for what does not fit
+        raise ValueError(f"{kept}: what another learner knows: {reason(error)}") from error
+    model.num_timesteps, model._n_updates = steps, updates
+    model.ep_info_buffer = deque(told, SETTINGS["stats_window_size"])
+    model.ep_success_buffer = deque(ends, SETTINGS["stats_window_size"])
+    return model
 
 
 def learn(
@@ -99,8 +131,7 @@ def learn(
     torch.set_num_threads(1)
     kept.parent.mkdir(parents=True, exist_ok=True)
     if kept.exists():
-        model = PPO.load(kept, device="cpu")
-        settle(model, Worlds(sensor, seed, part=model.num_timesteps, **worlds), kept)
+        model = load_learner(kept, sensor, seed, **worlds)
     else:
         model = begin(Worlds(sensor, seed, **worlds), seed)
     keeper = Keeper(kept, every)
