@@ -15,6 +15,8 @@ except ModuleNotFoundError as missing:
     ) from missing
 
 from neurobot.episodes import Cell, Record, from_result, reading_records
+from neurobot.faults.draw import Upsets
+from neurobot.faults.spec import Faults
 from neurobot.loop import Timing
 from neurobot.store import Stored, StoreError, read_run
 from neurobot.writing import whole
@@ -38,18 +40,20 @@ def to_row(stored: Stored) -> Row:
     """Lay an episode out flat: what decided it, what happened, what follows, what was counted."""
     key, result = dict(stored.key), dict(stored.result)
     cell, version = key.pop("cell", None), key.pop("version")
-    timing, options = key.pop("timing"), key.pop("options")
-    events = dict(result.pop("events") or {})
+    timing, options, faults = key.pop("timing"), key.pop("options"), key.pop("faults", {})
+    events, upsets = dict(result.pop("events") or {}), result.pop("upsets", {})
     record = from_result({**stored.result, "events": None})  # its chip may be unknown here
     return {
         **(Cell(*cell)._asdict() if cell else dict.fromkeys(Cell._fields)),
         **key,
         **prefixed("option", options),
         **prefixed("timing", timing),
+        **prefixed("faults", faults),
         **{name: value for name, value in result.items() if name != "cell"},
         **{name: getattr(record, name) for name in DERIVED},
         "chip": events.pop("chip", None),
         **prefixed("events", events),
+        **prefixed("upsets", upsets),
         "neurobot_version": version,
     }
 
@@ -66,6 +70,8 @@ def declared() -> dict[str, Any]:
         **dict.fromkeys((*Cell._fields, "chip", "neurobot_version"), str),
         **get_type_hints(Record),
         **prefixed("timing", get_type_hints(Timing)),
+        **prefixed("faults", get_type_hints(Faults)),
+        **prefixed("upsets", get_type_hints(Upsets)),
         **{name: get_type_hints(getattr(Record, name).fget)["return"] for name in DERIVED},
     }
     return {name: TYPES[plain(hint)] for name, hint in hints.items() if plain(hint) in TYPES}

@@ -1,7 +1,7 @@
 """Faults: drawn from seeds, told and done again; what codes let through; a chip with wrong bits."""
 
 import random
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import gymnasium as gym
@@ -289,6 +289,22 @@ def test_the_demo_shows_faults_and_replays_them(
     assert main([*asked, "weights?rate=1e-2"]) == 2
     assert main(asked[:-1]) == 2
     assert "which differ in faults" in capsys.readouterr().err
+
+
+def test_a_campaign_is_exported_flat_and_is_no_run_to_rank(
+    tmp_path: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet")
+    pytest.importorskip("plotly")
+    fault = Faults("latency", "spike", rate=2.0)
+    (record,) = run_all([job("braitenberg", fault)], Engine(), out=tmp_path)
+    assert main(["export", str(tmp_path), "-o", str(tmp_path / "table.parquet")]) == 0
+    (row,) = parquet.read_table(tmp_path / "table.parquet").to_pylist()
+    assert {name: row[f"faults_{name}"] for name in asdict(fault)} == asdict(fault)
+    assert record.upsets is not None
+    assert {name: row[f"upsets_{name}"] for name in asdict(record.upsets)} == asdict(record.upsets)
+    assert main(["report", str(tmp_path)]) == 2
+    assert "a campaign of faults found; `neurobot faults --from" in capsys.readouterr().err
 
 
 class Clocked:

@@ -52,6 +52,10 @@ def read_study(folder: str) -> Study:
         episodes = tuple(to_recorded(each) for each in run.episodes)
     if not episodes:
         raise ValueError(f"{folder}: no episode has ended there yet")
+    if any(each.job.faults for each in episodes):
+        raise ValueError(
+            f"{folder}: a campaign of faults found; `neurobot faults --from {folder}` shows it"
+        )
     return Study(folder, episodes, run.facts, tuple(run.provenance))
 
 
