@@ -23,16 +23,17 @@ from neurobot.campaign.single import Place, locate, single_bits, single_pairs
 from neurobot.cli import faults as command
 from neurobot.cli import main
 from neurobot.cost import COST_TABLES
-from neurobot.episodes import Job
+from neurobot.episodes import Job, to_result
 from neurobot.events import CimEvents, Events, InsightEvents
 from neurobot.faults.draw import Draw, Upsets
 from neurobot.faults.memory import Codes, Memory, Strikes
 from neurobot.faults.spec import Faults
-from neurobot.statistics import wilson
-from neurobot.store import StoreError
+from neurobot.statistics import RESAMPLES, wilson
+from neurobot.store import Store, Stored, StoreError
 
 WORLDS = 4
 SHORT: dict[str, Any] = {"scenario": "empty", "time_limit_s": 1.0}
+DEAD = Faults(memory="sensor", kind="dead", share=0.5)
 
 
 def upsets(*places: int, felt: int = 0) -> Upsets:
@@ -99,6 +100,19 @@ def test_the_interval_holds_the_level_at_which_worlds_that_differ_give_up() -> N
     half = half_level(rates, limits[:, None] > rates, np.ones(200, np.bool_))
     assert half.low < 1e-4 < half.high
     assert half.low < half.value < half.high < 2 * half.low
+
+
+def test_the_interval_draws_worlds_with_all_that_happened_in_them() -> None:
+    chance = np.random.default_rng(5)
+    rates = np.geomspace(1e-6, 1e-2, 5)
+    sound = chance.random(30) < 0.7
+    ends = sound[:, None] & (10 ** chance.normal(-4.0, 0.7, 30)[:, None] > rates)
+    half = half_level(rates, ends, sound, seed=1)
+    drawn = np.random.default_rng(1).integers(0, 30, (RESAMPLES, 30))
+    found = sorted(crossing(rates, ends[w].mean(axis=0), float(sound[w].mean())) for w in drawn)
+    # Means of the same draws in another order of sums may differ in the last bit.
+    assert half.low == pytest.approx(found[RESAMPLES // 40 - 1], rel=1e-9)
+    assert half.high == pytest.approx(found[RESAMPLES - RESAMPLES // 40 - 1], rel=1e-9)
 
 
 def test_levels_and_successes_that_do_not_fit_are_refused() -> None:
@@ -352,7 +366,7 @@ def test_every_brain_meets_the_same_worlds_sound_and_with_each_kind_once() -> No
 def test_a_campaign_goes_on_where_it_ended(tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
     few = [Faults(rate=1e-4)]
-    more = [*few, Faults(rate=1e-2), Faults(memory="sensor", kind="dead", share=0.5)]
+    more = [*few, Faults(rate=1e-2), DEAD]
     first = run_campaign("poppins", few, episodes=2, out=tmp_path, **SHORT)
     again = run_campaign("poppins", more, episodes=2, out=tmp_path, **SHORT,
                          progress=lambda done, total: told.append((done, total)))  # fmt: skip
@@ -367,7 +381,7 @@ def test_a_campaign_goes_on_where_it_ended(tmp_path: Path) -> None:
 
 
 def test_a_campaign_in_a_suite_s_worlds_has_its_cells() -> None:
-    runs = run_campaign("straight", Faults(memory="sensor", kind="dead", share=0.5), suite="v1",
+    runs = run_campaign("straight", DEAD, suite="v1",
                         episodes=1)  # fmt: skip
     cells = {job.cell for job in runs}
     assert len(cells) == 4 * 3 * 5
@@ -378,6 +392,21 @@ def test_a_folder_without_faults_is_refused(tmp_path: Path) -> None:
     run_campaign("straight", Faults(), episodes=1, out=tmp_path, **SHORT)
     with pytest.raises(StoreError, match="no episodes with faults found"):
         read_campaign(tmp_path)
+
+
+def test_episodes_without_their_sound_ones_are_left_out(tmp_path: Path) -> None:
+    runs = run_campaign("straight", DEAD, episodes=2, out=tmp_path / "whole", **SHORT)
+    lone = next(job for job in runs if job.faults is None)
+    rows = [
+        Stored(job.key, to_result(record), record.trace)
+        for job, record in runs.items()
+        if job != lone
+    ]
+    with Store(tmp_path / "part") as store:
+        store.add_all(rows)
+    kept = read_campaign(tmp_path / "part")
+    assert len(kept) == 2
+    assert {job.seed for job in kept} == {1}
 
 
 def test_what_is_shown_can_be_chosen() -> None:
@@ -391,7 +420,7 @@ def test_what_is_shown_can_be_chosen() -> None:
 
 
 def test_findings_of_a_brain_without_a_chip_have_levels_alone() -> None:
-    runs = run_campaign("vfh", Faults(memory="sensor", kind="dead", share=0.5), episodes=2, **SHORT)
+    runs = run_campaign("vfh", DEAD, episodes=2, **SHORT)
     found = found_in(runs, "cells180", mapped=True)
     assert [row["level"] for row in found.levels] == [0.0, 0.5]
     assert found.episodes == 4
@@ -466,6 +495,36 @@ def test_a_campaign_is_told_in_tables_figures_and_pictures(
     lines = places["rows.csv"].read_text().splitlines()
     assert len(lines) == 1 + len(told["rows"])
     assert lines[0].startswith("controller,memory,kind")
+
+
+def test_pictures_of_several_brains_have_a_panel_for_each(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    from neurobot.plots.draw_bits import draw_bits
+    from neurobot.plots.draw_guards import draw_guards
+    from neurobot.plots.figures import picture
+
+    runs = {job: record for guard in ("none", "ecc") for job, record in
+            sweep({1e-5: "++", 1e-4: "--"}, sound="++", protection=guard).items()}  # fmt: skip
+    others = {replace(job, controller="vfh"): record for job, record in runs.items()}
+    with picture(str(tmp_path / "guards.svg")) as figure:
+        draw_guards(figure, levels(runs | others))
+        assert [axes.get_title() for axes in figure.axes] == ["poppins", "vfh"]
+        lines = [[each for each in axes.get_lines() if len(each.get_xdata())]
+                 for axes in figure.axes]  # fmt: skip
+        assert [len(each) for each in lines] == [3, 3]  # two codes, and 0
+    cells = [{"part": part, "bit": bit, "loss": 0.1 * bit} for part in "ab" for bit in (0, 5)]
+    with picture(str(tmp_path / "bits.svg")) as figure:
+        draw_bits(figure, {"x": cells, "y": cells[:1]}, "loss", "lost", "title")
+        wide, narrow, scale = figure.axes
+        assert [label.get_text() for label in wide.get_yticklabels()] == ["a", "b"]
+        assert [text.get_text() for text in wide.texts] == ["0", "50", "0", "50"]
+        assert [text.get_text() for text in narrow.texts] == ["0"]
+        assert scale.get_ylabel() == "lost"
+    with picture(str(tmp_path / "none.svg")) as figure:
+        with pytest.raises(ValueError, match="rows: none with faults found"):
+            draw_guards(figure, [])
+        with pytest.raises(ValueError, match="maps: no bits found"):
+            draw_bits(figure, {}, "loss", "lost", "title")
 
 
 def test_every_amount_is_crossed_with_every_protection() -> None:

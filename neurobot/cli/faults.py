@@ -93,7 +93,8 @@ def add_what(options: argparse.ArgumentParser) -> None:
     add("--burst", type=int, default=usual.burst, metavar="K",
         help="neighbouring bits that each fault hits (default: %(default)s)")  # fmt: skip
     add("--protection", nargs="+", choices=list(GUARDS), default=[usual.protection],
-        help="of the memory (default: %(default)s)")  # fmt: skip
+        metavar="CODE",
+        help=f"of the memory: {', '.join(GUARDS)} (default: {usual.protection})")  # fmt: skip
     add("--word-bits", type=int, default=usual.word_bits, metavar="N",
         help="of data in a protected word (default: %(default)s)")  # fmt: skip
     add("--fault-seed", type=int, default=usual.seed, metavar="N",
