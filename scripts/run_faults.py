@@ -20,10 +20,10 @@ FLOATS = ("cnn-fp32",)  # of which single bits can do more harm
 BRAINS = ("poppins", "cnn-lsq-4b", "cnn-fp32", "cnn-mars", "cnn-cim-4b", "tdnn-insight")
 INTEGERS = tuple(name for name in BRAINS if name not in FLOATS)
 READ = ("poppins", "cnn-lsq-4b", "tdnn-insight")  # not summed where they lie
-RATES = (1e-6, 3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
-FLOAT_RATES = (1e-8, 3e-8, 1e-7, 3e-7, 1e-6, 3e-6, 1e-5, 3e-5, 1e-4)
-GUARDED_RATES = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
+RATES = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
+FLOAT_RATES = (1e-7, 3e-7, 1e-6, 3e-6, 1e-5, 3e-5)
 GUARDED_FLOAT_RATES = (1e-6, 3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3)
+REGISTER_RATES = (1e-6, 1e-5, 1e-4, 1e-3)
 STATE_RATES = (1e-3, 1e-2, 1e-1, 1.0)
 STATES = {
     "membrane": ("poppins",),
@@ -59,8 +59,8 @@ CAMPAIGNS: dict[str, tuple[int, list[Part]]] = {
     "protected": (
         20,
         [
-            *(Part(READ, "rate", GUARDED_RATES, guard) for guard in (PARITY, ECC)),
-            Part(INTEGERS, "rate", GUARDED_RATES, TMR),
+            *(Part(READ, "rate", RATES, guard) for guard in (PARITY, ECC)),
+            Part(INTEGERS, "rate", RATES, TMR),
             *(Part(FLOATS, "rate", GUARDED_FLOAT_RATES, guard) for guard in (PARITY, ECC, TMR)),
         ],
     ),
@@ -71,9 +71,9 @@ CAMPAIGNS: dict[str, tuple[int, list[Part]]] = {
     "configuration": (
         20,
         [
-            Part(BRAINS, "rate", RATES, Faults(memory="configuration")),
-            Part(("cnn-cim-4b",), "rate", RATES, Faults(memory="digital weights")),
-            Part(("cnn-mars",), "rate", RATES, Faults(memory="index")),
+            Part(BRAINS, "rate", REGISTER_RATES, Faults(memory="configuration")),
+            Part(("cnn-cim-4b",), "rate", RATES[:-1], Faults(memory="digital weights")),
+            Part(("cnn-mars",), "rate", RATES[:-1], Faults(memory="index")),
         ],
     ),
     "state": (

@@ -509,7 +509,7 @@ def test_pictures_of_several_brains_have_a_panel_for_each(tmp_path: Path) -> Non
     with picture(str(tmp_path / "guards.svg")) as figure:
         draw_guards(figure, levels(runs | others))
         assert [axes.get_title() for axes in figure.axes] == ["poppins", "vfh"]
-        lines = [[each for each in axes.get_lines() if len(each.get_xdata())]
+        lines = [[each for each in axes.get_lines() if np.size(each.get_xdata())]
                  for axes in figure.axes]  # fmt: skip
         assert [len(each) for each in lines] == [3, 3]  # two codes, and 0
     cells = [{"part": part, "bit": bit, "loss": 0.1 * bit} for part in "ab" for bit in (0, 5)]
