@@ -108,10 +108,10 @@ def test_a_link_stays_a_link_and_a_pipe_a_pipe(tmp_path: Path) -> None:
     assert target.read_text() == "new"
     os.mkfifo(pipe)
     found: list[bytes] = []
-    reader = threading.Thread(target=lambda: found.append(pipe.read_bytes()))
+    reader = threading.Thread(target=lambda: found.append(pipe.read_bytes()), daemon=True)
     reader.start()
     write_whole(pipe, "through")
-    reader.join()
+    reader.join(5)
     assert found == [b"through"]
     assert pipe.is_fifo()
 
@@ -122,7 +122,7 @@ def test_trials_that_a_kill_cut_off_are_cut_off_in_place(
     kept = tmp_path / "trials.jsonl"
     kept.write_bytes(b'{"accuracy": 1}\n{"accuracy": 2}\n{"accur')
     monkeypatch.setattr(trials, "read_line", lambda path, text, study: (text, {}))
-    monkeypatch.setattr(os, "open", None)  # a file that is written anew is empty for a while
+    monkeypatch.setattr(Path, "write_bytes", None)  # on a full disk, that would lose all of it
     study: Any = None
     assert len(trials.read_lines(kept, study)) == 2
     monkeypatch.undo()

@@ -80,7 +80,8 @@ def is_deaf() -> bool:
 def failed(command: str, error: OSError) -> int:
     """Say what the system refused, and return the command's status."""
     place = error.filename
-    if (error.errno in FULL or isinstance(error, BrokenPipeError)) and is_deaf():
+    unsaid = place is None and (error.errno in FULL or isinstance(error, BrokenPipeError))
+    if unsaid and is_deaf():
         place = "standard output"
         if isinstance(error, BrokenPipeError):  # as in `neurobot list | head -1`
             return BY_SIGNAL + signal.SIGPIPE
