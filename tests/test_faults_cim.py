@@ -18,7 +18,7 @@ from neurobot.controllers.cim import CimController
 from neurobot.faults.column_cim import CimMemories
 from neurobot.faults.memory import Memory, Strikes
 from neurobot.loop import attach
-from neurobot.qnet import ColumnConv, Network
+from neurobot.qnet import ColumnConv, Conv, Network
 
 Array = NDArray[Any]
 NAVIGATION = "neurobot/Navigation-v0"
@@ -121,8 +121,13 @@ def test_written_codes_are_what_an_oracle_computes_with(share: float) -> None:
 
 @pytest.mark.parametrize("adc_bits", [4, None])
 def test_networks_with_layers_of_every_kind_run_on_faulty_memories(adc_bits: int | None) -> None:
-    network, (image,) = residual(adc_bits), images(1)
-    machine, rng = Machine(network), np.random.default_rng(3)
+    network, (image,), rng = residual(adc_bits), images(1), np.random.default_rng(3)
+    if adc_bits is None:
+        odd = rng.integers(0, 32, network.convs[0].weights.shape)
+        network = replace_first(
+            network, replace(network.convs[0], weights=odd, weight_bits=5, odd=True)
+        )
+    machine = Machine(network)
     memories = memories_of(machine)
     sound, events = machine.run(image).tolist(), machine.events
     assert sound == run_faulty(network, *codes_of(memories), image)
@@ -155,7 +160,7 @@ def test_digits_of_other_weights_make_a_network_of_other_weights() -> None:
     assert compared >= 12
 
 
-def replace_first(network: Network, conv: ColumnConv) -> Network:
+def replace_first(network: Network, conv: Conv) -> Network:
     return replace(network, layers=(conv, *network.layers[1:]))
 
 
