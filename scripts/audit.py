@@ -21,7 +21,7 @@ from typing import Any
 
 SERVICES = ("pypi", "osv")
 SET_ASIDE = Path(__file__).with_suffix(".toml")
-LIMIT_S = 100.0  # of each service
+LIMIT_S = 50.0  # of each service
 UNREACHED = "no vulnerability service could be reached: not audited"
 
 
