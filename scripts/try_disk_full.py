@@ -23,6 +23,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 from try_run import (
     NEUROBOT,
     Ended,
@@ -35,6 +36,8 @@ from try_run import (
     write_figures,
 )
 
+from neurobot.controllers import WEIGHTS
+from neurobot.qnet import load
 from neurobot.store import FILE_NAME
 
 SIZE_KB = 8192
@@ -118,12 +121,39 @@ def try_whole(disk: Path, what: str, path: Path, command: Callable[[], Ended]) -
 
 def try_files(disk: Path, run: Path) -> Iterator[Row]:
     """Try the commands that write a file whole, and the one that adds to a folder."""
-    page, table = disk / "report.html", disk / "run.parquet"
+    page, table, figure = disk / "report.html", disk / "run.parquet", disk / "plot.png"
     yield try_whole(disk, "report", page, lambda: neurobot("report", run, "-o", page))
     page.unlink()
     yield try_whole(disk, "export", table, lambda: neurobot("export", run, "-o", table))
     table.unlink()
+    plot = ("plot", "trajectories", "braitenberg", "--episodes", "1", "-o", figure)
+    yield try_whole(disk, "plot", figure, lambda: neurobot(*plot))
+    figure.unlink()
     yield try_merge(disk, run)
+    yield try_trials(disk, run.parent)
+
+
+def try_trials(disk: Path, spare: Path) -> Row:
+    """Try cells that vary with little room: a trial is a line of a file that grows."""
+    chance, pictures, out = np.random.default_rng(0), spare / "pictures.npz", disk / "trials.jsonl"
+    network = WEIGHTS / "cim-4b.npz"
+    shape = (2, *load(network).input_shape)
+    np.savez(pictures, images=chance.integers(0, 256, shape, np.uint8), labels=[0, 1])
+    command = ("cim", "vary", network, "--images", pictures, "--draws", "20", "--json", "--out")
+    wanted = neurobot(*command, spare / "trials.jsonl")
+    ballast = fill(disk, 4)
+    ended = neurobot(*command, out)
+    kept = out.read_bytes()
+    ballast.unlink()
+    again = neurobot(*command, out)
+    whole = out.read_bytes()
+    finished = kept[: kept.rfind(b"\n") + 1]
+    fine = wanted.status == again.status == 0 and ended.status == 1 and FULL in ended.said
+    fine = fine and whole.startswith(finished) and whole == (spare / "trials.jsonl").read_bytes()
+    out.unlink()
+    count, total = finished.count(b"\n"), whole.count(b"\n")
+    seen = f"{count} of {total} trials kept, then all, equal"
+    return Row("cim vary, 4 KB of room", *ended, seen if fine else f"NOT SO {again.said}", fine)
 
 
 def try_merge(disk: Path, run: Path) -> Row:
