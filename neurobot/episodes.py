@@ -321,6 +321,8 @@ def from_result(result: Mapping[str, Any], trace: bytes = b"") -> Record:
         kept["upsets"] = Upsets(**kept["upsets"])
     record = Record(**kept, trace=trace)
     check_kept("record", record, record.events, record.cell, record.upsets)
+    if trace:
+        unpack(trace)  # refuses a damaged one while it is known whose it is
     return record
 
 
