@@ -17,7 +17,8 @@ ELSEWHERE = "choose another folder"
 # What to do, by the primary error code of SQLite.
 TOLD = {
     sqlite3.SQLITE_READONLY: f"it cannot be written (read-only); {ELSEWHERE}",
-    sqlite3.SQLITE_CANTOPEN: f"no file can be opened or made there; {ELSEWHERE}",
+    sqlite3.SQLITE_CANTOPEN: "no file can be opened or made there (a read-only disk, or no "
+    f"permission); {ELSEWHERE}",
     sqlite3.SQLITE_IOERR: f"the disk does not answer as it should; {ELSEWHERE}",
     sqlite3.SQLITE_CORRUPT: f"the file is damaged; delete the folder, or {ELSEWHERE}",
     sqlite3.SQLITE_NOTADB: "the file is damaged, or none of episodes; delete the folder, "

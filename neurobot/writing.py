@@ -8,7 +8,7 @@ import errno
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 AGAIN = "free some space and run the same command again"
@@ -69,7 +69,8 @@ def whole(path: Path) -> Iterator[Path]:
                 shutil.copymode(target, draft)
             os.replace(draft, target)
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):  # such as that the disk is read-only
+            draft.unlink(missing_ok=True)
 
 
 def write_whole(path: Path, content: bytes | memoryview | str) -> None:

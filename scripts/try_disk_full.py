@@ -220,7 +220,7 @@ def try_read_only(disk: Path, run: Path) -> Iterator[Row]:
     ]
     for words in writing:
         ended = neurobot(*words)
-        fine = ended.status == 2 and "read-only" in ended.said.lower() and "\n" not in ended.said
+        fine = ended.status == 2 and "read-only" in ended.said and "\n" not in ended.said
         yield Row(f"{words[0]} to a read-only disk", *ended, "refused", fine)
 
 

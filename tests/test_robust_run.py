@@ -99,6 +99,29 @@ def test_a_file_is_the_old_one_where_the_new_one_does_not_fit(
     assert list(tmp_path.iterdir()) == [page], "no draft is left"
 
 
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [
+        (errno.EROFS, "it is on a read-only file system; choose another place"),
+        (errno.EACCES, "permission denied; choose another place, or have its rights changed"),
+    ],
+)
+def test_a_file_that_cannot_be_written_is_told_with_what_to_do(
+    tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch, number: int, told: str
+) -> None:
+    def refuse(path: Path, *more: Any, **options: Any) -> None:
+        raise OSError(number, os.strerror(number), str(path))
+
+    def run(args: Any) -> None:
+        write_whole(tmp_path / "page.html", "new")
+
+    monkeypatch.setattr(Path, "write_bytes", refuse)
+    monkeypatch.setattr(Path, "unlink", refuse)  # as a read-only disk does for what is not there
+    monkeypatch.setattr("neurobot.cli.listing.run", run)
+    assert main(["list"]) == 2
+    assert capsys.readouterr().err == f"neurobot list: {tmp_path / 'page.html'}: {told}\n"
+
+
 def test_a_link_stays_a_link_and_a_pipe_a_pipe(tmp_path: Path) -> None:
     target, link, pipe = (tmp_path / name for name in ("target", "link", "pipe"))
     target.write_text("old")

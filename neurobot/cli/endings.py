@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from neurobot.writing import FULL, advice
+from neurobot.writing import ADVICE, FULL, advice
 
 FAULTY, WRONG = 1, 2  # statuses: of what went wrong on the way, and of what cannot be asked for
 BY_SIGNAL = 128  # and the signal's number: the shell's status of a program that it ended
@@ -85,8 +85,6 @@ def failed(command: str, error: OSError) -> int:
         place = "standard output"
         if isinstance(error, BrokenPipeError):  # as in `neurobot list | head -1`
             return BY_SIGNAL + signal.SIGPIPE
-    if error.errno not in FULL:
-        say(command, str(error))
-        return WRONG
-    say(command, f"{place}: {advice(error)}" if place else advice(error))
-    return FAULTY
+    known = f"{place}: {advice(error)}" if place else advice(error)
+    say(command, known if error.errno in ADVICE else str(error))
+    return FAULTY if error.errno in FULL else WRONG
