@@ -103,7 +103,7 @@ def arguments() -> argparse.Namespace:
     add("campaigns", nargs="*", metavar="NAME", help=f"{', '.join(CAMPAIGNS)} (default: all)")
     add("--episodes", type=int, metavar="N", help="of each level (default: each campaign's own)")
     add("--jobs", type=int, default=1, metavar="N", help="processes (default: %(default)s)")
-    args = options.parse_args()
+    args = options.parse_intermixed_args()
     unknown = [name for name in args.campaigns if name not in CAMPAIGNS]
     if unknown:
         options.error(f"unknown {unknown[0]!r}; known: {', '.join(CAMPAIGNS)}")
