@@ -51,7 +51,8 @@ class Published:
         path = find_file(Path(self.scenario))
         if not path.is_file():
             return f"{self.name}: no {self.scenario} here; NEUROBOT_DATA may name its folder"
-        found = hashlib.sha256(path.read_bytes()).hexdigest()
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
         if found != self.sha256:
             return (
                 f"{self.name}: {path} is another file: sha256 {found} found, {self.sha256} needed"
