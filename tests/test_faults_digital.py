@@ -13,6 +13,7 @@ from naive_mac import Machine
 from numpy.typing import NDArray
 from qnets import codes, networks
 
+from neurobot.faults.accumulators import invert
 from neurobot.faults.digital import ProcessorMemories
 from neurobot.faults.memory import Strikes
 from neurobot.mac import SCHEDULES, MacArray, Processor
@@ -294,3 +295,27 @@ def strike(substrate: Any, places: list[tuple[int, int]], bits: Any) -> None:
     cycles, values = np.array([*places, (1 << 40, 0)], np.int64).T
     part = np.full(len(cycles), len(substrate.memories) - 1)
     substrate.strike(Strikes(cycles, part, values, np.append(bits, 0)))
+
+
+def test_a_bit_that_is_inverted_twice_is_as_it_was() -> None:
+    network, image = grouped()
+    chip = Chip(network)
+    substrate, (_, noted) = ProcessorMemories(chip, None), watched(chip.processor, image)
+    columns = Residence(chip.processor.spans, chip.processor.array).columns
+    cycle, row, column = next(key for key, held in noted.items() if held.layer == "e")
+    sound = chip.processor.run(image)
+    for count, same in ((1, False), (2, True), (3, False)):
+        strike(substrate, [(cycle, row * columns + column)] * count, [20] * count)
+        assert (chip.processor.run(image) == sound).all() == same
+        assert substrate.felt == count
+
+
+def test_bits_of_sums_are_those_of_their_numbers() -> None:
+    whole, real = np.array([5, -1], np.int32), np.array([1.0, np.nan, np.inf], np.float32)
+    real.view(np.uint32)[1] = 0xFFC00001  # another one that is no number
+    invert(whole, 0, 1 << 31 | 4, 32)
+    invert(whole, 1, 1 << 7, 8)
+    for place, mask in enumerate((1 << 31, 0x7F800000, 1 << 30)):
+        invert(real, place, mask, 32)
+    assert whole.tolist() == [1 - (1 << 31), 127]
+    assert real.view(np.uint32).tolist() == [0xBF800000, 0x00400000, 0x3F800000]

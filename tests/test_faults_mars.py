@@ -375,12 +375,13 @@ def test_registers_hold_what_a_walk_finds_there(data: st.DataObject, silicon: Si
 
 
 @pytest.mark.parametrize("refill", ["serial", "overlapped", "paired"])
-@pytest.mark.parametrize("macro_bits", [48, 1 << 16])
+@pytest.mark.parametrize(("macro_bits", "write_bits"), [(48, 64), (48, 1), (1 << 16, 64)])
 def test_registers_of_a_thin_network_hold_what_a_walk_finds_there(
-    refill: str, macro_bits: int
+    refill: str, macro_bits: int, write_bits: int
 ) -> None:
     network, _ = thin()
-    silicon = Silicon(cores=2, rows=3, partitions=1, refill=refill, macro_bits=macro_bits)
+    sizes: dict[str, Any] = {"cores": 2, "rows": 3, "partitions": 1, "refill": refill}
+    silicon = Silicon(macro_bits=macro_bits, write_bits=write_bits, **sizes)
     assert_registers_are_as_walked(Machine(network, silicon))
 
 
