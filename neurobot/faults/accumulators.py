@@ -55,7 +55,7 @@ class Accumulators(Generic[Sum]):
 
     def __init__(self, memory: Memory, cycles: int, held: Callable[[int, int], Sum | None]) -> None:
         self.memory, self.felt = memory, 0
-        self._cycles, self._held = cycles, held
+        self.cycles, self._held = cycles, held
         self._waiting: dict[str, dict[Sum, int]] = {}
         self._met = 0
 
@@ -66,7 +66,7 @@ class Accumulators(Generic[Sum]):
 
     def strike(self, strikes: Strikes, part: int) -> None:
         """Hold strikes on this memory, which is that part, ready."""
-        near = (strikes.cycle < self._cycles) & (strikes.part == part)
+        near = (strikes.cycle < self.cycles) & (strikes.part == part)
         found = (strikes.cycle[near], strikes.value[near], strikes.bit[near])
         for cycle, value, bit in zip(*(each.tolist() for each in found), strict=True):
             held = self._held(cycle, value)
@@ -113,6 +113,11 @@ class NetworkMemories:
     def strike(self, strikes: Strikes) -> None:
         """Hold strikes on accumulators ready for the next decision, and for no other."""
         self._accumulators.strike(strikes, len(self._stores))
+
+    @property
+    def cycles(self) -> int:
+        """Clock cycles of a decision."""
+        return self._accumulators.cycles
 
     @property
     def felt(self) -> int:

@@ -12,22 +12,23 @@ from neurobot.faults.spec import Faults
 
 US = 1_000_000  # in a second
 MOST_DRAWN = 1_000_000  # in an episode
+MOST_PLACES = 1 << 32  # as a draw is written
 
 
 class Draw(NamedTuple):
     """Faults in the order of time, (n,) each."""
 
-    time_us: NDArray[np.int64]  # since the episode began
+    time: NDArray[np.int64]  # since the episode began, in us; of state memories: `Flashes`
     place: NDArray[np.int64]  # of a bit, or of a beam; 0 where there is only one thing to hit
 
-    def until(self, time_us: int) -> "Draw":
+    def until(self, time: int) -> "Draw":
         """Return those that had happened by some time."""
-        count = int(np.searchsorted(self.time_us, time_us, "right"))
-        return Draw(self.time_us[:count], self.place[:count])
+        count = int(np.searchsorted(self.time, time, "right"))
+        return Draw(self.time[:count], self.place[:count])
 
     def to_text(self) -> str:
-        """Write as text: base64 of uint32, first all times (us), then all places."""
-        packed = np.concatenate([self.time_us, self.place]).astype("<u4").tobytes()
+        """Write as text: base64 of uint32, first all times, then all places."""
+        packed = np.concatenate([self.time, self.place]).astype("<u4").tobytes()
         return base64.b64encode(packed).decode("ascii")
 
 
@@ -58,8 +59,13 @@ def chance(faults: Faults, seed: int) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(int.from_bytes(digest, "little")))
 
 
-def check_amount(faults: Faults, size: int, limit_s: float) -> None:
+def check_amount(faults: Faults, size: int, limit_s: float, instants: int) -> None:
     """Refuse more faults in an episode than can be kept."""
+    if max(size, instants) > MOST_PLACES:
+        raise ValueError(
+            f"faults: {faults.memory} of {size} bits in {instants} instants found; allowed: "
+            f"{MOST_PLACES} of each"
+        )
     expected = faults.burst * (max(faults.rate * limit_s, faults.share) * size or faults.count)
     if expected > MOST_DRAWN:
         raise ValueError(
@@ -68,17 +74,18 @@ def check_amount(faults: Faults, size: int, limit_s: float) -> None:
         )
 
 
-def draw(faults: Faults, size: int, limit_s: float, seed: int) -> Draw:
+def draw(faults: Faults, size: int, limit_s: float, seed: int, instants: int) -> Draw:
     """Draw the faults of an episode that ends after limit_s at the latest, among size places.
 
-    Those at a rate come as a Poisson process; shares and counts are there at the beginning, no
-    place twice. A burst hits neighbours, as far as there are any.
+    instants: into how many parts that time is divided. Those at a rate come as a Poisson process;
+    shares and counts are there at the beginning, no place twice. A burst hits neighbours, as far
+    as there are any.
     """
-    check_amount(faults, size, limit_s)
+    check_amount(faults, size, limit_s, instants)
     source = chance(faults, seed)
     if faults.rate:
         count = int(source.poisson(faults.rate * limit_s * size))
-        times = np.sort(source.integers(0, max(round(limit_s * US), 1), count))
+        times = np.sort(source.integers(0, max(instants, 1), count))
         return spread(Draw(times, source.integers(0, size, count)), faults.burst, size)
     order = np.argsort(source.random(size), kind="stable")  # more faults: the same, and others
     count = faults.count or int(source.binomial(size, faults.share))
@@ -92,4 +99,4 @@ def spread(found: Draw, burst: int, size: int) -> Draw:
         return found
     places = (found.place[:, None] + np.arange(burst)).ravel()
     inside = places < size
-    return Draw(np.repeat(found.time_us, burst)[inside], places[inside])
+    return Draw(np.repeat(found.time, burst)[inside], places[inside])

@@ -4,7 +4,7 @@ from typing import Any
 
 from neurobot.faults.draw import US, Upsets
 from neurobot.faults.spec import Faults
-from neurobot.faults.troubles import Flashes, make_trouble
+from neurobot.faults.troubles import make_trouble
 from neurobot.loop import Observation, Timing
 
 
@@ -19,8 +19,7 @@ class Faulted:
         self, driver: Any, world: Any, faults: Faults, timing: Timing | None = None
     ) -> None:
         self.driver, self.world, self.faults = driver, world, faults
-        self.clock = (timing or Timing()).clock_hz
-        self.trouble = make_trouble(faults, driver, world)
+        self.trouble = make_trouble(faults, driver, world, (timing or Timing()).clock_hz)
 
     def __getattr__(self, name: str) -> Any:
         if name == "driver":  # of one that is being copied
@@ -58,6 +57,4 @@ class Faulted:
 
     def act(self, observation: Observation) -> Any:
         """Decide, after what is due has happened."""
-        if isinstance(self.trouble, Flashes):
-            self.trouble.clock_hz = self.clock or getattr(self.driver, "clock_hz", None)
         return self.driver.act(self.trouble.meet(self.now_us, observation))

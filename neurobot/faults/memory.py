@@ -81,6 +81,11 @@ class Substrate(Protocol):
         ...
 
     @property
+    def cycles(self) -> int:
+        """The most clock cycles that a decision takes; later strikes are lost."""
+        ...
+
+    @property
     def felt(self) -> int:
         """How many strikes met something alive in the last decision."""
         ...

@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neurobot.controllers.mind import TICKS
+from neurobot.decision import OPERATIONS_BIT, READS_BIT
 from neurobot.events import Events
 from neurobot.faults.memory import Codes, Memory, Strikes, from_signed, to_signed
 from neurobot.fixed import signed_range
@@ -145,6 +147,13 @@ class PoppinsMemories:
             np.where(membrane, 255, high),
         )
         self.brain.hits = np.column_stack(hits).astype(np.int64)
+
+    @property
+    def cycles(self) -> int:
+        """Clock cycles of a decision in which every neuron fires in every tick."""
+        chip, bill = self.network.chip, self.network.bill
+        reads = int((bill.ledger >> READS_BIT & ((1 << (OPERATIONS_BIT - READS_BIT)) - 1)).sum())
+        return TICKS * (bill.cycles_per_tick - (-reads * chip.cycles_per_read // chip.lanes))
 
     @property
     def felt(self) -> int:

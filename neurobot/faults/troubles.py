@@ -1,5 +1,6 @@
 """What a fault does when its time has come: in a memory, to the sensor, to the chip's time."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -7,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neurobot.envs.batch import DEFAULT_LIMIT_S
-from neurobot.faults.draw import US, Draw, Upsets, chance, check_amount, draw
+from neurobot.faults.draw import US, Draw, Upsets, chance, draw
 from neurobot.faults.memory import Memory, Strikes, Substrate
 from neurobot.faults.protection import Bank, Layout
 from neurobot.faults.seats import find_substrate, parts_of
@@ -39,25 +40,31 @@ class Drawn:
     """What all of them share: a draw of the episode, of which the first so many have happened."""
 
     def __init__(self, faults: Faults, size: int) -> None:
-        check_amount(faults, size, DEFAULT_LIMIT_S)
         self.faults, self.size = faults, size
-        self.felt, self.stall_s, self.slowdown, self.done = 0, 0.0, 1.0, 0
-        self.drawn = Draw(np.zeros(0, np.int64), np.zeros(0, np.int64))
+        self.draw(DEFAULT_LIMIT_S, 0)  # more than can be kept is refused now
 
     def begin(self, limit_s: float, seed: int) -> None:
         """Draw the faults of an episode."""
         self.felt, self.stall_s, self.slowdown, self.done = 0, 0.0, 1.0, 0
-        self.drawn = draw(self.faults, self.size, limit_s, seed)
+        self.drawn = self.draw(limit_s, seed)
+
+    def draw(self, limit_s: float, seed: int) -> Draw:
+        """Draw the faults of an episode that ends after so long at the latest."""
+        return draw(self.faults, self.size, limit_s, seed, round(limit_s * US))
 
     def due(self, now_us: int) -> range:
         """Return the positions of what has happened since it was last asked for."""
         first = self.done
-        self.done = int(np.searchsorted(self.drawn.time_us, now_us, "right"))
+        self.done = int(np.searchsorted(self.drawn.time, now_us, "right"))
         return range(first, self.done)
 
     def upsets(self, now_us: int) -> Upsets:
         """Tell what has happened until now."""
-        until = self.drawn.until(now_us)
+        return self.told(now_us)
+
+    def told(self, time: int) -> Upsets:
+        """Tell what had happened by a time of the draw."""
+        until = self.drawn.until(time)
         return Upsets(len(until.place), self.felt, until.to_text())
 
 
@@ -102,56 +109,70 @@ class Bits(Drawn):
 
 
 class Flashes(Drawn):
-    """Bits of state memories, inverted while a decision is made; between decisions nothing lives.
+    """Bits of state memories, inverted while decisions are made.
 
-    Those of a state that nothing needs any more are not felt.
+    Drawn are those of cycles in which a decision can be on its way, so many behind each beginning
+    of a control step; what comes while the chip rests would leave no trace. Their times count
+    these cycles. Those that meet nothing that is still needed are not felt.
     """
 
     def __init__(
-        self, faults: Faults, substrate: Substrate, parts: Sequence[tuple[int, Memory]]
+        self,
+        faults: Faults,
+        substrate: Substrate,
+        parts: Sequence[tuple[int, Memory]],
+        clock_hz: float,
+        control_s: float,
     ) -> None:
         if faults.kind in STUCK or faults.protection != "none" or faults.share or faults.count:
             raise ValueError(
                 f"faults: {faults.memory} live for one decision at a time; allowed for them: flip, "
                 "at a rate, without protection"
             )
-        self.substrate, self.parts = substrate, parts
-        self.ends = np.cumsum([each.size for _, each in parts])
-        self.clock_hz: float | None = None
-        self.asked_us = -1
+        self.substrate, self.clock_hz, self.control_s = substrate, clock_hz, control_s
+        self.period = max(round(control_s * clock_hz), 1)  # cycles of a control step
+        self.window = min(substrate.cycles, self.period)  # of them in which there is a decision
+        self.numbers = np.array([k for k, _ in parts], np.int64)
+        self.sizes = np.array([each.size for _, each in parts])
+        self.widths = np.array([each.bits for _, each in parts])
+        self.ends, self.waiting = np.cumsum(self.sizes), False
         super().__init__(faults, int(self.ends[-1]))
 
-    def begin(self, limit_s: float, seed: int) -> None:
+    def draw(self, limit_s: float, seed: int) -> Draw:
         """Draw the faults of an episode."""
-        super().begin(limit_s, seed)
-        self.asked_us = -1
+        steps = math.ceil(limit_s / self.control_s - 1e-9)
+        cycles = steps * self.window
+        return draw(self.faults, self.size, cycles / self.clock_hz, seed, cycles)
+
+    def step_of(self, now_us: int) -> int:
+        """Return the control step that begins at some time."""
+        return round(now_us / (self.control_s * US))
 
     def meet(self, now_us: int, observation: Observation) -> Observation:
-        """Hand over what comes from now on; the chip takes what comes while it decides."""
+        """Hand over what comes from now on, as long as a decision can take."""
         self.gather()
-        first = int(np.searchsorted(self.drawn.time_us, now_us))
-        times, places = self.drawn.time_us[first:], self.drawn.place[first:]
+        step, most = self.step_of(now_us), self.substrate.cycles
+        last = step + -(-most // self.period)
+        bounds = (step * self.window, last * self.window)
+        near = slice(*np.searchsorted(self.drawn.time, bounds).tolist())
+        later, inside = np.divmod(self.drawn.time[near] - step * self.window, self.window)
+        places = self.drawn.place[near]
         which = np.searchsorted(self.ends, places, "right")
-        sizes = np.array([each.size for _, each in self.parts])
-        widths = np.array([each.bits for _, each in self.parts])
-        inside = places - (self.ends - sizes)[which]
-        value, bit = np.divmod(inside, widths[which])
-        cycles = ((times - now_us) * ((self.clock_hz or 0.0) / US)).astype(np.int64)
-        numbers = np.array([k for k, _ in self.parts], np.int64)[which]
-        self.substrate.strike(Strikes(cycles, numbers, value, bit))
-        self.asked_us = now_us
+        value, bit = np.divmod(places - (self.ends - self.sizes)[which], self.widths[which])
+        cycles = later * self.period + inside
+        self.substrate.strike(Strikes(cycles, self.numbers[which], value, bit))
+        self.waiting = True
         return observation
 
     def gather(self) -> None:
         """Add what the last decision felt."""
-        if self.asked_us >= 0:
-            self.felt += self.substrate.felt
-            self.asked_us = -1
+        self.felt += self.substrate.felt if self.waiting else 0
+        self.waiting = False
 
     def upsets(self, now_us: int) -> Upsets:
         """Tell what has happened until now."""
         self.gather()
-        return super().upsets(now_us)
+        return self.told(self.step_of(now_us) * self.window - 1)
 
 
 class Varied(Drawn):
@@ -265,7 +286,7 @@ class BrownOuts(Drawn):
         """Slow the clock of a decision that begins while the supply is low."""
         self.due(now_us)
         over_us = now_us - round(self.faults.size_s * US)
-        first = int(np.searchsorted(self.drawn.time_us, over_us, "right"))
+        first = int(np.searchsorted(self.drawn.time, over_us, "right"))
         self.felt += self.done - max(first, min(self.met, self.done))
         self.met = self.done
         self.slowdown = 1.0 / self.faults.factor if first < self.done else 1.0
@@ -277,8 +298,13 @@ class BrownOuts(Drawn):
         self.met = 0
 
 
-def make_trouble(faults: Faults, controller: Any, world: Any) -> Trouble:
-    """Set up one kind of fault for a seated controller in an environment, unwrapped."""
+def make_trouble(
+    faults: Faults, controller: Any, world: Any, clock_hz: float | None = None
+) -> Trouble:
+    """Set up one kind of fault for a seated controller in an environment, unwrapped.
+
+    clock_hz: of the chip, where it is not the controller's own.
+    """
     around: Mapping[str, Any] = {
         SENSOR: lambda: Blindness(faults, world),
         LATENCY: lambda: Spikes(faults, 1),
@@ -291,4 +317,7 @@ def make_trouble(faults: Faults, controller: Any, world: Any) -> Trouble:
     parts = parts_of(substrate, faults.memory)
     if faults.kind == VARY:
         return Varied(faults, substrate, parts)
-    return (Flashes if parts[0][1].state else Bits)(faults, substrate, parts)
+    if not parts[0][1].state:
+        return Bits(faults, substrate, parts)
+    control_s = float(world.batch.clock.control_s)
+    return Flashes(faults, substrate, parts, clock_hz or controller.clock_hz, control_s)
