@@ -24,12 +24,12 @@ RATES = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
 FLOAT_RATES = (1e-7, 3e-7, 1e-6, 3e-6, 1e-5, 3e-5)
 GUARDED_FLOAT_RATES = (1e-6, 3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3)
 REGISTER_RATES = (1e-6, 1e-5, 1e-4, 1e-3)
-STATE_RATES = (1e-3, 1e-2, 1e-1, 1.0)
+SLOW_RATES, FAST_RATES = (1e-2, 1e-1, 1.0, 1e1), (1.0, 1e1, 1e2, 1e3)  # of long decisions, short
 STATES = {
-    "membrane": ("poppins",),
-    "current": ("poppins",),
-    "accumulators": ("cnn-lsq-4b", "cnn-fp32", "cnn-mars", "cnn-cim-4b"),
-    "lines": ("tdnn-insight",),
+    "membrane": (("poppins",), SLOW_RATES),
+    "current": (("poppins",), SLOW_RATES[:-1]),
+    "accumulators": (("cnn-lsq-4b", "cnn-fp32", "cnn-mars", "cnn-cim-4b"), FAST_RATES[:-1]),
+    "lines": (("tdnn-insight",), FAST_RATES),
 }
 SHARES = (1e-4, 1e-3, 1e-2, 3e-2, 1e-1)
 DRIVERS = (*BRAINS, "vfh")
@@ -78,7 +78,10 @@ CAMPAIGNS: dict[str, tuple[int, list[Part]]] = {
     ),
     "state": (
         10,
-        [Part(brains, "rate", STATE_RATES, Faults(memory=name)) for name, brains in STATES.items()],
+        [
+            Part(brains, "rate", rates, Faults(memory=name))
+            for name, (brains, rates) in STATES.items()
+        ],
     ),
     "around": (
         20,

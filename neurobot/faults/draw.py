@@ -69,8 +69,8 @@ def check_amount(faults: Faults, size: int, limit_s: float, instants: int) -> No
     expected = faults.burst * (max(faults.rate * limit_s, faults.share) * size or faults.count)
     if expected > MOST_DRAWN:
         raise ValueError(
-            f"faults: {expected:.3g} expected in {faults.memory} of {size} bits in an episode of "
-            f"{limit_s:g} s; allowed: {MOST_DRAWN}"
+            f"faults: {expected:.3g} expected in {faults.memory} of {size} bits in "
+            f"{limit_s:g} s of an episode; allowed: {MOST_DRAWN}"
         )
 
 
