@@ -135,7 +135,7 @@ def strike(process: subprocess.Popen[str], kill: Kill, chance: random.Random) ->
 
 def plan(chance: random.Random, span_s: float, *, ends: bool) -> Iterator[tuple[float, Kill]]:
     """Draw when and whom to kill, in order: some workers, and the main process at last."""
-    last_s = chance.uniform(0.0, span_s)
+    last_s = chance.uniform(0.0, 0.8 * span_s)
     moments_s = sorted(chance.uniform(0.0, last_s) for _ in range(chance.randint(0, 3)))
     for moment_s in moments_s:
         yield moment_s, chance.choice(WORKER)

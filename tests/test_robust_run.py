@@ -265,6 +265,19 @@ def test_a_damaged_database_is_told_whatever_is_damaged(tmp_path: Path) -> None:
     assert told > 75
 
 
+@pytest.mark.parametrize(("column", "value"), [("result", "{"), ("result", "[1]"), ("trace", "x")])
+def test_a_damaged_row_is_told_where_it_is_asked_for(
+    tmp_path: Path, column: str, value: str
+) -> None:
+    with Store(tmp_path) as kept:
+        kept.add({"k": 1}, {"x": 1})
+        kept.connection.execute(f"UPDATE episodes SET {column} = ?", (value,))
+        kept.connection.commit()
+        for ask in (lambda: kept.find({"k": 1}), lambda: read_run(tmp_path)):
+            with pytest.raises(StoreError, match=f"^{tmp_path}.*; the file is damaged; delete"):
+                ask()
+
+
 def test_what_is_no_database_is_told_with_what_to_do(tmp_path: Path, capsys: Any) -> None:
     (tmp_path / FILE_NAME).write_bytes(b"not a database at all" * 100)
     for words in (WORDS[:-1], ("verify",), ("report",), ("merge", str(tmp_path))):
@@ -368,6 +381,19 @@ def test_a_signal_is_heard_once_and_only_inside() -> None:
         assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL, "a second one ends at once"
     assert caught == signal.SIGTERM
     assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_a_signal_that_somebody_turns_into_ctrl_c_is_still_that_signal() -> None:
+    def work() -> None:
+        with terminable():
+            try:
+                signal.raise_signal(signal.SIGTERM)
+            except KeyboardInterrupt:
+                raise KeyboardInterrupt from None
+
+    with pytest.raises(Terminated) as caught:
+        work()
+    assert caught.value.number == signal.SIGTERM
 
 
 def test_under_nohup_a_hangup_is_not_heard() -> None:

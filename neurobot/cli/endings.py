@@ -23,24 +23,30 @@ class Terminated(KeyboardInterrupt):
         self.number = number
 
 
-def terminate(number: int, frame: object) -> None:
-    """End what the main thread is at; another such signal ends the process at once."""
-    signal.signal(number, signal.SIG_DFL)
-    raise Terminated(number)
-
-
 @contextmanager
 def terminable() -> Iterator[None]:
-    """Hear SIGTERM and SIGHUP, but for those that are ignored, as under nohup."""
+    """Hear SIGTERM and SIGHUP, but for those that are ignored, as under nohup.
+
+    A second one ends the process at once.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    came: list[int] = []
+
+    def terminate(number: int, frame: object) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        came.append(number)
+        raise Terminated(number)
+
     before = {number: signal.getsignal(number) for number in SIGNALS}
     heard = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
     for number in heard:
         signal.signal(number, terminate)
     try:
         yield
+    except KeyboardInterrupt as error:  # Ray raises one of its own instead
+        raise Terminated(came[0]) if came else error from None
     finally:
         for number in heard:
             signal.signal(number, before[number])
