@@ -154,7 +154,7 @@ def read_ros_map(path: Path) -> OccupancyMap:
         raise WorldFileError(
             f"{path}: negate = {reprlib.repr(table['negate'])} found; allowed: 0 or 1"
         )
-    if not isinstance(table["image"], str):
+    if not isinstance(table["image"], str) or not table["image"].isprintable():
         raise WorldFileError(
             f"{path}: image = {reprlib.repr(table['image'])} found; allowed: a file's name"
         )

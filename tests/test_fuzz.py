@@ -211,6 +211,13 @@ def test_yaml_makes_no_objects_and_has_a_limit(tmp_path: Path) -> None:
     assert len(str(refused.value)) < 400
 
 
+def test_a_picture_has_a_name_that_can_be_told(tmp_path: Path) -> None:
+    path = Path(write_ros(tmp_path, ros_table()))
+    path.write_text(path.read_text().replace("hall.pgm", '"\\ud800"'))
+    with pytest.raises(WorldFileError, match=r"image = '\\ud800' found; allowed: a file's name"):
+        open_worlds(str(path))
+
+
 # Networks
 
 
