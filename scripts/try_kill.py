@@ -6,8 +6,9 @@ A round is an evaluation that is killed again and again, at moments and in ways 
 and taken up again by the same command, until it is done: workers by SIGKILL and SIGTERM, the main
 process by SIGKILL, SIGTERM, SIGHUP and SIGINT, all processes of it at once by SIGTERM. After each
 kill the folder is read: no episode that it held before may be missing or another one, and no worker
-may be left. At the end all records are compared with those of a run that nobody disturbed. Status
-0: nothing was lost, nothing was left, all records are equal; 1: not so.
+may be left. At the end all records are compared with those of a run that nobody disturbed. Then two
+such evaluations share a folder. Status 0: nothing was lost, nothing was left, all records are
+equal; 1: not so.
 """
 
 import argparse
@@ -194,6 +195,17 @@ def undisturbed(folder: Path, jobs: int) -> tuple[Records, float]:
     return records_of(folder / "second"), time.monotonic() - began
 
 
+def side_by_side(folder: Path, jobs: int, wanted: Records) -> bool:
+    """Run the same evaluation twice at once in one folder; whether both end well, and equal."""
+    processes = [start(folder, jobs) for _ in range(2)]
+    said = [process.communicate()[1].strip() for process in processes]
+    statuses = [process.returncode for process in processes]
+    equal = records_of(folder) == wanted
+    words = f"; {said}" if any(statuses) else ""
+    print(f"two at once: statuses {statuses}, records {'' if equal else 'NOT '}equal{words}")
+    return equal and not any(statuses)
+
+
 def tell(rounds: list[Round], wanted: Records) -> bool:
     """Print what was seen; return whether it is as it should be."""
     kills = sum((seen.kills for seen in rounds), Counter[str]())
@@ -230,7 +242,8 @@ def main() -> int:
             state = "equal" if rounds[-1].equal else f"DIFFERENT ({rounds[-1].last_words})"
             count = rounds[-1].kills.total()
             print(f"round {seed}: {count} kills, {rounds[-1].starts} starts, {state}", flush=True)
-    fine = tell(rounds, wanted)
+        fine = side_by_side(Path(folder) / "both", args.jobs, wanted)
+    fine = tell(rounds, wanted) and fine
     write_figures(args.json, [vars(seen) for seen in rounds], fine=fine, undisturbed_s=span_s)
     return 0 if fine else 1
 
