@@ -357,6 +357,13 @@ def test_a_key_of_another_form_is_refused(tmp_path: Path) -> None:
         job_of({})
 
 
+def test_a_damaged_trace_is_told_with_its_folder(tmp_path: Path) -> None:
+    path = kept_run(tmp_path / "run")
+    folder = spoil(path, "UPDATE episodes SET trace = substr(trace, 1, length(trace) - 9)")
+    with pytest.raises(StoreError, match="run: records of another form found: trace: cannot be re"):
+        read_folder(folder)
+
+
 def test_a_trace_is_unpacked_up_to_a_limit() -> None:
     whole = pack([[0, 0], [1, 2]], [0.1] * 5, [[1, 2, 3]])
     assert unpack(whole).path_m.tolist() == [[0, 0], [1, 2]]
