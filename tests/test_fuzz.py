@@ -35,6 +35,7 @@ from neurobot.envs.archive import WorldFileError
 from neurobot.envs.maps import open_worlds
 from neurobot.envs.settings import make_settings
 from neurobot.episodes import from_result, job_of, to_result
+from neurobot.fit.history import Generation
 from neurobot.qnet import Network, Scores, SumPool
 from neurobot.qnet import files as network_files
 from neurobot.store import FILE_NAME, Store, StoreError, read_run
@@ -364,7 +365,7 @@ def test_a_damaged_trace_is_told_with_its_folder(tmp_path: Path) -> None:
         read_folder(folder)
 
 
-def test_a_trace_is_unpacked_up_to_a_limit() -> None:
+def test_a_trace_is_unpacked_up_to_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = pack([[0, 0], [1, 2]], [0.1] * 5, [[1, 2, 3]])
     assert unpack(whole).path_m.tolist() == [[0, 0], [1, 2]]
     plain = zlib.decompress(whole)
@@ -378,6 +379,19 @@ def test_a_trace_is_unpacked_up_to_a_limit() -> None:
     ):
         with pytest.raises(ValueError, match=r"^trace: "):
             unpack(packed)  # type: ignore[arg-type]
+    monkeypatch.setattr("neurobot.trace.MOST_BYTES", 16)
+    with pytest.raises(ValueError, match=r"^trace: .* more than 16 bytes; allowed: up to that"):
+        unpack(whole)
+
+
+def test_what_a_fit_has_kept_is_of_its_types() -> None:
+    kept = {"candidates": [[1.0]], "tallies": [[1, 1, 1.0, 1.0, 1.0, 5, 0.1]], "step": 0.1,
+            "seconds": 1.0}  # fmt: skip
+    assert Generation.from_result(kept).worlds == 1
+    for name, value in (("tallies", [[0]]), ("tallies", [["x"]]), ("tallies", [[1] * 9]),
+                        ("tallies", 3), ("step", "x"), ("more", 1)):  # fmt: skip
+        with pytest.raises((ValueError, TypeError)):
+            Generation.from_result({**kept, name: value})
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from neurobot.engine import Engine
-from neurobot.episodes import ENVS, Job, Record, from_result, job_of, options_for
+from neurobot.episodes import ENVS, Job, Record, from_result, job_of, options_for, reading_records
 from neurobot.evaluation import Progress, check, names, run_all, told_of
 from neurobot.faults.spec import Faults
 from neurobot.limits import DEFAULT_LIMIT_S
@@ -98,11 +98,12 @@ def run_campaign(
 
 def read_campaign(folder: Path) -> Runs:
     """Read the episodes of a campaign's folder whose sound ones are there too."""
-    runs = {
-        job_of(each.key): from_result(each.result, each.trace)
-        for each in read_run(folder).episodes
-        if each.key.get("version") == __version__
-    }
+    with reading_records(folder):
+        runs = {
+            job_of(each.key): from_result(each.result, each.trace)
+            for each in read_run(folder).episodes
+            if each.key.get("version") == __version__
+        }
     whole = {job: record for job, record in runs.items() if sound_of(job) in runs}
     if not any(job.faults for job in whole):
         raise StoreError(

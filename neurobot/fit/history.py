@@ -6,6 +6,7 @@ from typing import Any
 
 from neurobot.fit.score import Tally, Weights, dominated
 from neurobot.fit.space import Numbers
+from neurobot.ranges import check_types
 
 Candidate = tuple[Numbers, Tally]
 
@@ -53,8 +54,19 @@ class Generation:
     @classmethod
     def from_result(cls, result: dict[str, Any]) -> "Generation":
         """Turn what the store keeps into it."""
-        tallies = [Tally(*row) for row in result.pop("tallies")]
-        return cls(**result, tallies=tallies)
+        generation = cls(**{**result, "tallies": tallies_of(result["tallies"])})
+        check_types("generation", generation)
+        return generation
+
+
+def tallies_of(rows: Any) -> list[Tally]:
+    """Read tallies; refuse numbers of other types than are kept, and of no worlds."""
+    tallies = [Tally(*row) for row in rows]
+    for tally in tallies:
+        check_types("tally", tally)
+        if not tally.worlds or not tally.decisions:
+            raise ValueError("a tally of no worlds found")
+    return tallies
 
 
 def front(generations: Sequence[Generation]) -> list[Candidate]:

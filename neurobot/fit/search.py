@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from neurobot.episodes import reading_records
 from neurobot.fit.driving import Drive, drive_all
-from neurobot.fit.history import Candidate, Generation
+from neurobot.fit.history import Candidate, Generation, tallies_of
 from neurobot.fit.optimizer import Optimizer
 from neurobot.fit.places import TEST, TRAIN, VALIDATION
 from neurobot.fit.plan import Limits, Plan
@@ -74,7 +75,8 @@ def search(
             generation = evaluate(plan, count, asked, optimizer.step, drive)
             store.add(key, generation.to_result())
         else:
-            generation = Generation.from_result(kept[0])
+            with reading_records(store.path.parent):
+                generation = Generation.from_result(kept[0])
             check_course(store, count, generation, asked)
         optimizer.tell(generation.order(plan.weights))
         count, seconds = count + 1, seconds + generation.seconds
@@ -115,7 +117,8 @@ def kept_tallies(
     result = kept[0] if kept else {"tallies": list(measure())}
     if kept is None:
         store.add(key, result)
-    return [Tally(*row) for row in result["tallies"]]
+    with reading_records(store.path.parent):
+        return tallies_of(result["tallies"])
 
 
 def finalists(plan: Plan, generations: Sequence[Generation]) -> list[Numbers]:
