@@ -44,7 +44,7 @@ MORE_BYTES = 1 << 30  # of address space, beyond what the process has once it ha
 MOST_BYTES = 1 << 20  # of an input
 AFRESH = 0.5  # so often a sound file is changed, and not one that was found on the way
 COUNTS = ("inputs", "taken", "refused", "findings")
-STATE = struct.Struct("5q")  # the counts, and when the input at hand was begun
+STATE = struct.Struct("6q")  # the counts, when the input at hand was begun, most memory in KiB
 PACKAGES = ("neurobot", "numpy", "pillow", "pyyaml", "torch", "atheris", "hypothesis")
 
 
@@ -83,7 +83,7 @@ class Board:
             self.memory = mmap.mmap(file.fileno(), STATE.size)
 
     def read(self) -> list[int]:
-        """Return the counts, and when the input at hand was begun, in ms; 0: between two."""
+        """Return the counts; when the input at hand was begun, in ms; and most memory, in KiB."""
         return list(STATE.unpack(self.memory[:]))
 
     def write(self, values: list[int]) -> None:
@@ -94,13 +94,14 @@ class Board:
         """Say which input it is."""
         (self.folder / "current").write_bytes(data)
         counts = self.read()
-        self.write([counts[0] + 1, *counts[1:4], int(time.monotonic() * 1000)])
+        self.write([counts[0] + 1, *counts[1:4], int(time.monotonic() * 1000), counts[5]])
 
     def end(self, what: str) -> None:
         """Count what came of it."""
         counts = self.read()
         counts[COUNTS.index(what)] += 1
-        self.write([*counts[:4], 0])
+        most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        self.write([*counts[:4], 0, max(most, counts[5])])
 
 
 def where(error: BaseException) -> str:
@@ -281,7 +282,7 @@ def fuzz(reader: str, args: argparse.Namespace, kept: Path) -> Result:
     result.seconds = time.monotonic() - begun
     for name, count in zip(COUNTS, board.read(), strict=False):
         setattr(result, name, count)
-    result.peak_mib = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    result.peak_mib = board.read()[5] / 1024
     result.branches = branches_in(log)
     path = folder / "kinds.jsonl"
     if path.exists():

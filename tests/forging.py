@@ -330,6 +330,7 @@ def pack_archive(files: list[tuple[str, bytes, int]]) -> bytes:
 def change_database(data: bytes, rng: Random) -> bytes:
     """Change a cell, the rows or the schema of an SQLite file."""
     with sqlite3.connect(":memory:") as store:
+        store.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 1 << 20)
         store.deserialize(data)
         kind, table = rng.random(), rng.choice(("episodes", "episodes", "facts"))
         names = [row[1] for row in store.execute(f"PRAGMA table_info({table})")]
