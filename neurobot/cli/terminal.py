@@ -42,9 +42,10 @@ def make_table(*headings: str, title: str = "") -> Table:
 @contextmanager
 def progress_bar(what: str, wanted: bool) -> Iterator[Any]:
     """Show a bar on standard error, if that is a terminal; give what moves it: (done, total)."""
+    if not (wanted and sys.stderr.isatty()):
+        yield lambda done, total: None
+        return
     columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    hidden = not (wanted and sys.stderr.isatty())
-    with Progress(*columns, console=console, transient=True, disable=hidden) as bar:
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
