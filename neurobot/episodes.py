@@ -18,7 +18,7 @@ from neurobot.envs.planner import shortest_path_m
 from neurobot.envs.scene import Scene
 from neurobot.envs.settings import Settings
 from neurobot.events import Counts, Events, kind_of, kinds
-from neurobot.faults.draw import Upsets
+from neurobot.faults.draw import Upsets, from_text
 from neurobot.faults.faulted import Faulted
 from neurobot.faults.spec import Faults
 from neurobot.loop import Episode, Idle, Timing, Trial, attach, require_delays, run_guarded
@@ -321,8 +321,11 @@ def from_result(result: Mapping[str, Any], trace: bytes = b"") -> Record:
         kept["upsets"] = Upsets(**kept["upsets"])
     record = Record(**kept, trace=trace)
     check_kept("record", record, record.events, record.cell, record.upsets)
+    # What is damaged is refused while it is known whose it is.
     if trace:
-        unpack(trace)  # refuses a damaged one while it is known whose it is
+        unpack(trace)
+    if record.upsets is not None:
+        from_text(record.upsets.drawn)
     return record
 
 

@@ -463,13 +463,16 @@ def record_seeds() -> list[bytes]:
 
     from neurobot.episodes import Cell, Job, to_result
     from neurobot.events import MacEvents
+    from neurobot.faults.draw import Upsets
+    from neurobot.faults.spec import Faults
     from neurobot.store import FILE_NAME, Store, Stored
     from neurobot.suite import V1
 
     def job_for(record: Any) -> Job:
         options = (("time_limit_s", 5.0), ("dead_beams", (1, 2)))
+        faults = record.upsets and Faults(count=1)
         return Job(record.controller, record.env, record.scenario, record.episode, record.seed,
-                   cell=record.cell, options=options)  # fmt: skip
+                   cell=record.cell, options=options, faults=faults)  # fmt: skip
 
     suite = Cell("v1", "navigation", "clean", "easy")
     fault = {"outcome": "fault", "fault": "it said no", "events": None}
@@ -481,7 +484,9 @@ def record_seeds() -> list[bytes]:
              "complexity": {"poppins": {"footprint_bytes": 1}}, "suite":
              {"name": "v1", "quick": False, "sha256": V1.sha256}}  # fmt: skip
     found = []
-    for number, (some, told) in enumerate(((rows, facts), (rows[:1], {}))):
+    hit = make_record(upsets=Upsets(1, 1, "CgAAAAIAAAA="))
+    campaign = [rows[0], Stored(job_for(hit).key, to_result(hit), hit.trace)]
+    for number, (some, told) in enumerate(((rows, facts), (rows[:1], {}), (campaign, {}))):
         folder = room() / f"run{number}"
         with Store(folder) as store:
             store.add_all(some, told)
@@ -493,6 +498,8 @@ def record_seeds() -> list[bytes]:
 
 def study_run(folder: Path) -> None:
     """Read a run folder as each command does, and sum up what is in it."""
+    from neurobot.campaign.levels import levels
+    from neurobot.campaign.runs import read_campaign
     from neurobot.demo.replay import read_folder
     from neurobot.merging import merge_episodes, merge_facts
     from neurobot.metrics import figures
@@ -504,6 +511,9 @@ def study_run(folder: Path) -> None:
     runs = {folder: run, folder / "other": run}
     merge_episodes(runs)
     merge_facts(runs)
+    if any(each.key.get("faults") for each in run.episodes):
+        levels(read_campaign(folder))
+        return
     study = read_study(str(folder))
     read_folder(folder)
     with sound():

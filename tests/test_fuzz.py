@@ -404,6 +404,15 @@ def test_lines_that_are_no_trials_are_refused(text: bytes, tmp_path: Path) -> No
         read_lines(path, fuzz_targets.small_study()[0])
 
 
+@pytest.mark.parametrize("name", ["version", "images", "fingerprint", "network", "right"])
+def test_a_trial_without_a_name_is_refused(name: str, tmp_path: Path) -> None:
+    study, (line, *_) = fuzz_targets.small_study()
+    path = tmp_path / "t.jsonl"
+    path.write_text(json.dumps({key: line[key] for key in line if key != name}) + "\n")
+    with pytest.raises(ValueError, match=r"t\.jsonl: b.* found; allowed: trials"):
+        read_lines(path, study)
+
+
 # Images, checkpoints, scores, settings
 
 

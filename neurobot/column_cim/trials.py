@@ -105,7 +105,7 @@ class Study:
             check_pixels(network, images, (*images.shape[:1], *network.input_shape))
         self.chips, self.labelled = chips, labelled
         self._prints = {chip: fingerprint_of(network) for chip, network in chips.items()}
-        self._about = {"images": labelled.plain, "version": version}
+        self.about = {"images": labelled.plain, "version": version}
 
     def trials(self, variations: Sequence[Variation], draws: Sequence[int]) -> list[Trial]:
         """List for each chip a trial without variation, then all others.
@@ -121,13 +121,13 @@ class Study:
 
     def key(self, trial: Trial) -> str:
         """Name a trial by all that decides its result."""
-        about = {"fingerprint": self._prints[trial.chip], **self._about}
+        about = {"fingerprint": self._prints[trial.chip], **self.about}
         return json.dumps({**trial.plain, **about}, sort_keys=True)
 
     def check(self, where: Path, line: Line) -> None:
         """Refuse a line of other images, another version or another network of the same name."""
         chip = Chip(line["network"], line["adc_bits"])
-        own = {"fingerprint": self._prints.get(chip, line["fingerprint"]), **self._about}
+        own = {"fingerprint": self._prints.get(chip, line["fingerprint"]), **self.about}
         for name, value in own.items():
             if line[name] != value:
                 what = f"network {chip.network!r}" if name == "fingerprint" else name
@@ -163,7 +163,9 @@ def read_line(path: Path, text: bytes, study: Study) -> tuple[str, Line]:
         right, accuracy = line["right"], line["accuracy"]
         if type(right) is not int or right < 0 or not 0 <= accuracy <= 1:
             raise ValueError("a result that no trial has")
-        hash(Chip(key["network"], key["adc_bits"])), key["fingerprint"], key["images"]
+        hash((Chip(key["network"], key["adc_bits"]), key["fingerprint"]))
+        if missing := study.about.keys() - key.keys():
+            raise KeyError(*missing)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path}: {text[:40]!r} found; allowed: trials") from error
     study.check(path, key)
