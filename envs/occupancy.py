@@ -35,6 +35,7 @@ from neurobot.envs.world import Array, Robot
 
 PIXELS = 64_000_000  # of one map; Pillow warns of bombs above 89 million
 IMAGE_BYTES = 128 * MIB
+NAME_LETTERS, ROWS_AT_ONCE = 255, 256
 YAML_BYTES = 64 * KIB  # a map takes 200 bytes
 APART_M = 10.0  # start and goal are so far apart, or half the map's diagonal if that is less
 META = "__meta"
@@ -154,7 +155,8 @@ def read_ros_map(path: Path) -> OccupancyMap:
         raise WorldFileError(
             f"{path}: negate = {reprlib.repr(table['negate'])} found; allowed: 0 or 1"
         )
-    if not isinstance(table["image"], str) or not table["image"].isprintable():
+    name = table["image"]
+    if not isinstance(name, str) or not name.isprintable() or len(name) > NAME_LETTERS:
         raise WorldFileError(
             f"{path}: image = {reprlib.repr(table['image'])} found; allowed: a file's name"
         )
@@ -232,5 +234,8 @@ def grey(image: Image.Image) -> Array:
     if image.mode in ("1", "L"):
         return np.asarray(image.convert("L"))
     channels = np.asarray(image.convert("RGBA" if image.has_transparency_data else "RGB"))
-    shades: Array = np.rint(channels.mean(axis=2, dtype=np.float32)).astype(np.uint8)
+    shades = np.empty(channels.shape[:2], np.uint8)
+    for first in range(0, len(shades), ROWS_AT_ONCE):
+        part = slice(first, first + ROWS_AT_ONCE)
+        shades[part] = np.rint(channels[part].mean(axis=2, dtype=np.float32))
     return shades

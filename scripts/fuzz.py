@@ -245,14 +245,16 @@ def work(args: argparse.Namespace) -> None:
 
 
 def watch(process: subprocess.Popen[bytes], board: Board) -> str | None:
-    """Wait for a process; end it, and say so, where it is at one input for too long."""
+    """Wait for a process; end it where nothing happens for too long, and say at which input."""
+    seen, since = board.read(), time.monotonic()
     while process.poll() is None:
         time.sleep(0.2)
-        begun = board.read()[4]
-        if begun and time.monotonic() - begun / 1000 > KILLED_S:
+        if (now := board.read()) != seen:
+            seen, since = now, time.monotonic()
+        if time.monotonic() - since > KILLED_S:
             process.kill()
             process.wait()
-            return f"at one input for {KILLED_S:g} s"
+            return f"at one input for {KILLED_S:g} s" if now[4] else None
     return None
 
 
@@ -267,6 +269,7 @@ def fuzz(reader: str, args: argparse.Namespace, kept: Path) -> Result:
     while (left_s := 60 * args.minutes - (time.monotonic() - begun)) > 0.5:
         command = [sys.executable, __file__, reader, "--work", str(folder), "--engine", args.engine]
         command += ["--minutes", str(left_s / 60), "--seed", str(args.seed + result.restarts)]
+        before = board.read()[0]
         with log.open("ab") as file:
             process = subprocess.Popen(command, stdout=file, stderr=file)
         ended = watch(process, board)
@@ -275,7 +278,7 @@ def fuzz(reader: str, args: argparse.Namespace, kept: Path) -> Result:
             data = (folder / "current").read_bytes()
             note(folder, data, "death", ended or f"status {process.returncode}", tail(log))
             board.end("findings")
-        elif process.returncode:
+        elif process.returncode and board.read()[0] == before:
             raise SystemExit(f"{reader}: {tail(log)}")
         result.restarts += 1
     result.restarts -= 1

@@ -217,6 +217,21 @@ def test_a_picture_has_a_name_that_can_be_told(tmp_path: Path) -> None:
     path.write_text(path.read_text().replace("hall.pgm", '"\\ud800"'))
     with pytest.raises(WorldFileError, match=r"image = '\\ud800' found; allowed: a file's name"):
         open_worlds(str(path))
+    write_ros(tmp_path, ros_table() | {"image": "x" * 256})
+    with pytest.raises(WorldFileError, match=r"image = 'x+\.\.\.x+' found; allowed: a file's name"):
+        open_worlds(str(path))
+
+
+def test_a_map_in_colours_takes_little_more_than_its_picture(tmp_path: Path) -> None:
+    import tracemalloc
+
+    path = write_ros(tmp_path, ros_table() | {"image": "hall.png", "resolution": 0.05})
+    Image.new("RGBA", (2000, 2000)).save(tmp_path / "hall.png")
+    tracemalloc.start()
+    open_worlds(path)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 2000 * 2000 * 12
 
 
 # Networks
@@ -356,6 +371,14 @@ def test_a_key_of_another_form_is_refused(tmp_path: Path) -> None:
         read_records(path.parent)
     with pytest.raises((ValueError, TypeError, KeyError)):
         job_of({})
+
+
+def test_a_result_of_another_episode_than_its_key_is_refused(tmp_path: Path) -> None:
+    path = kept_run(tmp_path / "run")
+    other = """replace(result, '"controller": "poppins"', '"controller": "vfh"')"""
+    folder = spoil(path, f"UPDATE episodes SET result = {other}")
+    with pytest.raises(StoreError, match=r"run: .* a result of another episode than its key says"):
+        read_folder(folder)
 
 
 def test_a_damaged_trace_is_told_with_its_folder(tmp_path: Path) -> None:

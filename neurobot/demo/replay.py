@@ -43,7 +43,10 @@ def to_recorded(stored: Stored) -> Recorded:
     version = stored.key["version"]
     if not isinstance(version, str):
         raise ValueError(f"version {reprlib.repr(version)} found, a text needed")
-    return Recorded(job_of(stored.key), record, version)
+    job = job_of(stored.key)
+    if job.place != record.place:
+        raise ValueError("a result of another episode than its key says")
+    return Recorded(job, record, version)
 
 
 def read_folder(folder: Path) -> list[Recorded]:
