@@ -93,6 +93,7 @@ HALVES: Columns = {
     "sound": lambda row: percent(row["sound_rate"]),
     "half at": lambda row: f"{row['amount']} {half(row, 'half', level)}",
     "faults of an episode there": lambda row: half(row, "half_per_episode", number),
+    "failures that are collisions": lambda row: f"{row['collisions']} of {row['failures']}",
     "injected": lambda row: f"{row['injected']:,}",
 }
 GUARDS: Columns = {

@@ -174,6 +174,7 @@ def test_a_sweep_says_where_half_is_in_both_units() -> None:
     (row,) = halves(runs)
     assert row["half"] == pytest.approx(1e-4)
     assert (row["half_reached"], row["sound_rate"], row["injected"]) == ("within", 1.0, 8)
+    assert (row["failures"], row["collisions"]) == (4, 4)
     # Eight faults of eight episodes: one each, at a mean rate of (1e-5 + 1e-3) / 2.
     assert row["half_per_episode"] == pytest.approx(1e-4 * 2 / (1e-5 + 1e-3))
     assert (row["half_low"], row["half_high"]) == (row["half"], row["half"])
@@ -231,6 +232,7 @@ class Adder:
     """A brain whose left wheel gets the sum of its weights, and whose right wheel gets nothing."""
 
     memories = MEMORIES
+    cycles = 0
     felt = 0
     events = Events()
 

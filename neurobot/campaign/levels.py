@@ -10,10 +10,10 @@ score, and loss and score_loss, by how much success and score are below the soun
 worlds, each with _low and _high; injected and felt, of all episodes; per_episode, faults of an
 episode as long as the mean sound one.
 
-Keys of a sweep's row: the same names of what it is; episodes, injected, felt; sound_rate, with
-_low and _high; half, with _low and _high, the level at which success is half of the sound one (see
-`halving`; None where it is not within the levels, then half_reached says where it is); and
-half_per_episode, the same in faults of an episode.
+Keys of a sweep's row: the same names of what it is; episodes, injected, felt; failures, of episodes
+with faults, and collisions among them; sound_rate, with _low and _high; half, with _low and _high,
+the level at which success is half of the sound one (see `halving`; None where it is not within the
+levels, then half_reached says where it is); and half_per_episode, the same in faults of an episode.
 """
 
 import math
@@ -210,6 +210,8 @@ def sweep_row(sweep: Sweep, by_level: Mapping[float, Mapping[Job, Pair]]) -> Row
         **told(sweep),
         "episodes": len(hit),
         **counts(hit),
+        "failures": sum(not record.success for record in hit),
+        "collisions": sum(record.outcome == "collision" for record in hit),
         "sound_rate": ends["success_rate"],
         "sound_low": ends["success_low"],
         "sound_high": ends["success_high"],

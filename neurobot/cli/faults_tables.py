@@ -73,6 +73,7 @@ HALF_CELLS: Cells = {
     "95 % int.": lambda row: ends(row, "half"),
     "faults/\nepisode": lambda row: few(row["half_per_episode"]),
     "95 % int. ": lambda row: ends(row, "half_per_episode"),
+    "failures\nby contact": lambda row: by_contact(row),
     "injected": lambda row: f"{row['injected']:,}",
 }
 GUARD_CELLS: Cells = {
@@ -106,6 +107,11 @@ WORST_CELLS: Cells = {
     "decisions\nchanged %": lambda row: percent(row["changed"]),
     "mean change\nof an action": lambda row: f"{row['size']:.3f}",
 }
+
+
+def by_contact(row: Row) -> str:
+    """Write how many failures were collisions, in percent."""
+    return percent(row["collisions"] / row["failures"]) if row["failures"] else "-"
 
 
 def half_words(row: Row) -> str:
