@@ -373,11 +373,11 @@ def test_a_key_of_another_form_is_refused(tmp_path: Path) -> None:
         job_of({})
 
 
-def test_a_result_of_another_episode_than_its_key_is_refused(tmp_path: Path) -> None:
+def test_a_result_of_another_brain_than_its_key_is_refused(tmp_path: Path) -> None:
     path = kept_run(tmp_path / "run")
     other = """replace(result, '"controller": "poppins"', '"controller": "vfh"')"""
     folder = spoil(path, f"UPDATE episodes SET result = {other}")
-    with pytest.raises(StoreError, match=r"run: .* a result of another episode than its key says"):
+    with pytest.raises(StoreError, match=r"run: .* a result of another brain than its key says"):
         read_folder(folder)
 
 

@@ -44,8 +44,8 @@ def to_recorded(stored: Stored) -> Recorded:
     if not isinstance(version, str):
         raise ValueError(f"version {reprlib.repr(version)} found, a text needed")
     job = job_of(stored.key)
-    if job.place != record.place:
-        raise ValueError("a result of another episode than its key says")
+    if job.controller != record.controller:
+        raise ValueError("a result of another brain than its key says")
     return Recorded(job, record, version)
 
 
