@@ -7,12 +7,13 @@ python scripts/table_faults.py results/faults [--pictures docs] [--json figures.
 import argparse
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from neurobot.campaign.bits import FLIPS
 from neurobot.campaign.chips import memories_of
-from neurobot.campaign.findings import Findings, by_controller, found_in
+from neurobot.campaign.findings import Findings, by_controller, chosen, found_in, tried
 from neurobot.campaign.levels import topic_of
 from neurobot.campaign.runs import Runs, read_campaign
 from neurobot.cost import COST_TABLES, DEFAULT_COST_TABLE
@@ -290,7 +291,10 @@ def main() -> None:
     args = arguments()
     campaigns = read_all(args.folder)
     runs: Runs = {job: record for each in campaigns.values() for job, record in each.items()}
-    found = found_in(runs, args.cost_table, mapped=args.map, flips=args.flips)
+    found = found_in(runs, args.cost_table)
+    if args.map:
+        bits, worst = tried(chosen(runs, memory="weights"), args.flips)
+        found = replace(found, bits=bits, worst=worst)
     totals = [total(name, each) for name, each in campaigns.items()]
     print_table("Campaigns:", [*totals, summed(totals)], TOTALS)
     print_table("Memories:", sizes(runs), SIZES)

@@ -139,7 +139,9 @@ def effect_row(controller: str, memory: str, effect: Effect) -> Row:
             "changed": effect.changed, "size": effect.size}  # fmt: skip
 
 
-def tried(runs: Runs, flips: int | None, progress: Progress | None) -> tuple[list[Row], list[Row]]:
+def tried(
+    runs: Runs, flips: int | None, progress: Progress | None = None
+) -> tuple[list[Row], list[Row]]:
     """Try single bits outside of the loop; return rows of the map, and of the worst ones."""
     rows, listed, memories = [], [], opened(runs)
     asked = {
