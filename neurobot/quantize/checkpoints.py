@@ -18,7 +18,7 @@ from neurobot.writing import write_whole
 
 VERSION = 1
 FILE_BYTES = 512 * MIB
-PLAIN = (bool, int, float, str)
+PLAIN, MOST_PLAIN = (bool, int, float, str), 10_000
 DIGESTS = ("examples", "first_weights")  # compared last, as a setting that differs says more
 PARTS = ("identity", "model", "optimizer", "step", "steps", "sums", "rng", "history")
 
@@ -95,10 +95,17 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 
 
 def is_plain(value: Any) -> bool:
-    """Whether a value is a number, a text, or a tuple or list of them."""
-    if isinstance(value, list | tuple):
-        return all(value is None or isinstance(value, PLAIN) for value in value)
-    return value is None or isinstance(value, PLAIN)
+    """Whether a value is a number, a text, or holds no more than `MOST_PLAIN` of such by name."""
+    waiting, count = [value], 0
+    while waiting and count <= MOST_PLAIN:
+        found, count = waiting.pop(), count + 1
+        if isinstance(found, dict) and all(isinstance(name, PLAIN) for name in found):
+            waiting += found.values()
+        elif isinstance(found, list | tuple):
+            waiting += found
+        elif found is not None and not isinstance(found, PLAIN):
+            return False
+    return count <= MOST_PLAIN
 
 
 def check_kinds(path: Path, found: Mapping[str, Any]) -> None:
@@ -106,7 +113,7 @@ def check_kinds(path: Path, found: Mapping[str, Any]) -> None:
     step, identity, model = found["step"], found["identity"], found["model"]
     for name, fits in (
         ("identity", isinstance(identity, dict) and all(isinstance(key, str) for key in identity)),
-        ("identity", isinstance(identity, dict) and all(map(is_plain, identity.values()))),
+        ("identity", is_plain(identity)),
         ("model", isinstance(model, dict) and all(map(torch.is_tensor, model.values()))),
         ("optimizer", isinstance(found["optimizer"], dict)),
         ("step", type(step) is int and type(found["steps"]) is int and 0 <= step),
