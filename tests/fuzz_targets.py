@@ -686,6 +686,9 @@ def view_picture(path: Path) -> None:
         require(view_image(path, 8, generator).shape == (8, 8, 3), "another size")
 
 
+IDENTITY = {"network": "small_cnn", "bits": 4, "options": {"a": [0.5, None]}}
+
+
 def checkpoint_seeds() -> list[bytes]:
     """Keep a small training."""
     import torch
@@ -698,7 +701,7 @@ def checkpoint_seeds() -> list[bytes]:
     model(torch.ones(1, 3)).sum().backward()
     optimizer.step()
     path = room() / "seed.pt"
-    parts = {"identity": {"network": "small_cnn", "bits": 4}, "model": model.state_dict(),
+    parts = {"identity": IDENTITY, "model": model.state_dict(),
              "optimizer": optimizer.state_dict(), "step": 1, "steps": 2, "sums": torch.zeros(3),
              "rng": torch.get_rng_state()[:16], "history": [{"loss": 0.5}]}  # fmt: skip
     save_checkpoint(path, parts)
@@ -715,7 +718,7 @@ def read_checkpoint(path: Path) -> None:
 
     parts = load_checkpoint(path)
     load_weights(path, torch.nn.Linear(3, 2), parts["model"])
-    check_identity(path, parts["identity"], {"network": "small_cnn", "bits": 4})
+    check_identity(path, parts["identity"], IDENTITY)
 
 
 def score_seeds() -> list[bytes]:

@@ -522,6 +522,9 @@ def test_a_version_that_grows_as_it_is_told_is_told_in_brief(tmp_path: Path) -> 
         grown = [grown, grown]
     with pytest.raises(ValueError, match=r"x\.pt: version .* found, 1 is read here"):
         load_checkpoint(checkpoint(tmp_path / "x.pt", version=grown))
+    for identity in ({"options": grown}, {"options": [["x"] * 5000] * 5000}):
+        with pytest.raises(ValueError, match=r"x\.pt: no checkpoint .*identity = "):
+            load_checkpoint(checkpoint(tmp_path / "x.pt", identity=identity))
 
 
 @pytest.mark.parametrize("score", ["1e400", "true", "[]", "1" + "0" * 400])

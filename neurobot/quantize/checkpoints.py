@@ -96,16 +96,18 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
 
 def is_plain(value: Any) -> bool:
     """Whether a value is a number, a text, or holds no more than `MOST_PLAIN` of such by name."""
-    waiting, count = [value], 0
-    while waiting and count <= MOST_PLAIN:
-        found, count = waiting.pop(), count + 1
-        if isinstance(found, dict) and all(isinstance(name, PLAIN) for name in found):
-            waiting += found.values()
-        elif isinstance(found, list | tuple):
-            waiting += found
+    waiting, left = [value], MOST_PLAIN
+    while waiting:
+        found = waiting.pop()
+        if isinstance(found, dict | list | tuple):
+            left -= len(found)
+            names = found if isinstance(found, dict) else ()
+            if left < 0 or not all(isinstance(name, PLAIN) for name in names):
+                return False
+            waiting += found.values() if isinstance(found, dict) else found
         elif found is not None and not isinstance(found, PLAIN):
             return False
-    return count <= MOST_PLAIN
+    return True
 
 
 def check_kinds(path: Path, found: Mapping[str, Any]) -> None:
