@@ -54,10 +54,10 @@ class Part:
 
 # Name -> episodes of each level, and parts.
 CAMPAIGNS: dict[str, tuple[int, list[Part]]] = {
-    "weights": (50, [Part(INTEGERS, "rate", RATES), Part(FLOATS, "rate", FLOAT_RATES)]),
-    "single": (150, [Part(BRAINS, "count", (1,))]),
+    "weights": (30, [Part(INTEGERS, "rate", RATES), Part(FLOATS, "rate", FLOAT_RATES)]),
+    "single": (60, [Part(BRAINS, "count", (1,))]),
     "protected": (
-        20,
+        8,
         [
             *(Part(READ, "rate", RATES, guard) for guard in (PARITY, ECC)),
             Part(INTEGERS, "rate", RATES, TMR),
@@ -65,11 +65,11 @@ CAMPAIGNS: dict[str, tuple[int, list[Part]]] = {
         ],
     ),
     "varied": (
-        20,
+        10,
         [Part(("cnn-cim-4b",), "share", (0.05, 0.1, 0.2, 0.4, 0.8), Faults(kind="vary"))],
     ),
     "configuration": (
-        20,
+        6,
         [
             Part(BRAINS, "rate", REGISTER_RATES, Faults(memory="configuration")),
             Part(("cnn-cim-4b",), "rate", RATES[:-1], Faults(memory="digital weights")),
@@ -77,14 +77,14 @@ CAMPAIGNS: dict[str, tuple[int, list[Part]]] = {
         ],
     ),
     "state": (
-        10,
+        4,
         [
             Part(brains, "rate", rates, Faults(memory=name))
             for name, (brains, rates) in STATES.items()
         ],
     ),
     "around": (
-        20,
+        6,
         [
             Part(DRIVERS, "share", (0.05, 0.1, 0.2, 0.4), Faults(memory="sensor", kind="dead")),
             Part(DRIVERS, "share", (0.05, 0.1, 0.2, 0.4), Faults(memory="sensor", kind="stuck")),
@@ -92,8 +92,8 @@ CAMPAIGNS: dict[str, tuple[int, list[Part]]] = {
             Part(BRAINS, "rate", (0.1, 0.3, 1.0, 3.0), Faults(memory="clock", kind="brownout")),
         ],
     ),
-    "stuck": (20, [Part(BRAINS, "share", SHARES, Faults(kind=k)) for k in ("stuck0", "stuck1")]),
-    "bursts": (20, [Part(INTEGERS, "rate", RATES[:-2], Faults(burst=8))]),
+    "stuck": (6, [Part(BRAINS, "share", SHARES, Faults(kind=k)) for k in ("stuck0", "stuck1")]),
+    "bursts": (6, [Part(INTEGERS, "rate", RATES[:-2], Faults(burst=8))]),
 }
 
 

@@ -239,7 +239,8 @@ def most(rows: Sequence[Row]) -> list[Row]:
 
 def worst_single(rows: Sequence[Row]) -> list[Row]:
     """Return the bits of each brain that cost most, by the low end of what they cost."""
-    return most(sorted(rows, key=lambda row: (-row["loss_low"], -row["loss"])))
+    costly = [row for row in rows if row["loss"] > 0]
+    return most(sorted(costly, key=lambda row: (-row["loss_low"], -row["loss"])))
 
 
 def lost(rows: Sequence[Row]) -> list[Row]:
@@ -298,7 +299,8 @@ def main() -> None:
     totals = [total(name, each) for name, each in campaigns.items()]
     print_table("Campaigns:", [*totals, summed(totals)], TOTALS)
     print_table("Memories:", sizes(runs), SIZES)
-    print_table("Where success is half:", found.halves, HALVES)
+    swept = [row for row in found.halves if row["amount"] != "count"]
+    print_table("Where success is half:", swept, HALVES)
     print_levels(found.levels)
     print_table("Single flips in the loop:", lost(found.single), LOST)
     print_table("The worst of them:", worst_single(found.single), SINGLE)
