@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from neurobot.bounded import MEMBER_MARK, MOST_MEMBERS, check_size
+from neurobot import bounded
+from neurobot.bounded import MEMBER_MARK, MOST_MEMBERS
 
 MOST_BYTES = 1 << 26
 UNIX = 3
@@ -29,12 +30,7 @@ def read_file(path: Path) -> bytes:
     """Read a file of a size that a network may have."""
     if not path.is_file():
         raise ValueError("no file found; allowed: a network that was saved")
-    try:
-        check_size(size := path.stat().st_size, MOST_BYTES)
-        with path.open("rb") as file:
-            return file.read(size)
-    except OSError as error:
-        raise ValueError(f"it cannot be read ({error.strerror}); allowed: a file") from error
+    return bounded.read_file(path, MOST_BYTES)
 
 
 def make_archive(members: dict[str, bytes]) -> bytes:
