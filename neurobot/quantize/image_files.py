@@ -27,7 +27,7 @@ Pairs = tuple[Images, Labels]
 UNSIGNED_BYTES = 8  # IDX code of the element type
 FILE_BYTES = 256 * MIB  # as it lies there; of an archive, unpacked as well
 SET_BYTES = 512 * MIB  # of all images of a file
-PICTURE_BYTES, PIXELS = 64 * MIB, 50_000_000  # of one picture
+PICTURE_BYTES, PIXELS = 64 * MIB, 25_000_000  # of one picture
 HEAD_BYTES = 4 * KIB
 SUFFIXES = frozenset((".jpg", ".jpeg", ".png"))
 
