@@ -208,6 +208,8 @@ def test_brains_that_have_not_met_all_worlds_are_not_compared() -> None:
     records = [*drive("a", early), *drive("b", even)[:30], *drive("c", never)]
     assert improvements(records)["brains"] == ["a", "c"]
     assert improvements([]) == {"brains": []}
+    alone = [record for record in records if record.controller == "a"]
+    assert improvements(alone) == {"brains": []}, "nobody to compare with"
     part = standings(records, "cells180")[1]
     assert part["episodes"] == 30
     assert part["score_mean"] is not None
