@@ -1,7 +1,7 @@
 """The keyword options of both environments: one dataclass is schema, default and check."""
 
 import reprlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from numbers import Integral, Real
 from typing import Any
@@ -66,9 +66,13 @@ class Settings:
             one_of("robot", self.robot, ROBOTS)
         for name, (low, high) in WHOLE.items():
             value = getattr(self, name)
-            if not isinstance(value, Integral) or not low <= int(value) <= high:
+            whole = isinstance(value, Integral) and not isinstance(value, bool)
+            if not whole or not low <= int(value) <= high:
                 found = reprlib.repr(value)
                 raise ValueError(f"{name}={found} must be a whole number in {low}..{high}")
+        beams = self.dead_beams
+        if not isinstance(beams, Iterable) or isinstance(beams, str | Mapping):
+            raise ValueError(f"dead_beams={reprlib.repr(beams)} must be a list of whole numbers")
         for name, (lowest, highest) in REAL.items():
             value = getattr(self, name)
             if value is None and name in UNSET:

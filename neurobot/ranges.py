@@ -25,7 +25,9 @@ def check_fields(
         if kind not in KINDS:
             continue
         if type(value) is not kind and not (kind is float and type(value) is int):
-            raise ValueError(f"{where}: {name}={value} found, {KINDS[kind]} needed")
+            plain = isinstance(value, int | float | str) and str(value).isprintable()
+            found = value if plain else reprlib.repr(value)
+            raise ValueError(f"{where}: {name}={found} found, {KINDS[kind]} needed")
         low, high = ranges.get(name, usual)
         if not low <= value <= high:
             raise ValueError(f"{where}: {name}={value} is out of range: {low}..{high}")

@@ -64,7 +64,8 @@ def read_idx(path: Path, dimensions: int) -> NDArray[np.uint8]:
         raise ValueError(
             f"{path}: {found} bytes follow the header; allowed: {count}, as its shape {shape} says"
         )
-    return np.frombuffer(content, np.uint8).reshape(shape)
+    with reading(path, "a gzipped IDX file"):
+        return np.frombuffer(content, np.uint8).reshape(shape)
 
 
 def read_idx_pair(folder: Path, prefix: str, classes: int) -> Pairs:
