@@ -59,7 +59,9 @@ def make_beams(
     faulty = np.zeros(count, np.bool_)
     for k in dead:
         if k not in range(count):
-            raise ValueError(f"dead_beams: there is no beam {reprlib.repr(k)}; known: 0..{count - 1}")
+            raise ValueError(
+                f"dead_beams: there is no beam {reprlib.repr(k)}; known: 0..{count - 1}"
+            )
         faulty[int(k)] = True
     cos, sin = (np.ascontiguousarray(directions[:, axis]) for axis in (0, 1))
     return Beams(cos, sin, faulty, float(range_m), float(noise), float(dropout))

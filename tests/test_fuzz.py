@@ -455,6 +455,9 @@ def test_images_end_where_their_shape_says(tmp_path: Path) -> None:
     path.write_bytes(fuzz_targets.idx((2, 3, 4), bytes(1 << 22)))
     with pytest.raises(ValueError, match=r"x\.gz: more than 24 bytes follow the header"):
         read_idx(path, 3)
+    path.write_bytes(gzip.compress(bytes([0, 0, 8, 3]) + bytes(4) + b"\xff" * 8))
+    with pytest.raises(ValueError, match=r"x\.gz: cannot be read \(array is too big"):
+        read_idx(path, 3)
     path.write_bytes(gzip.compress(bytes([0, 0, 8, 3]) + b"\xff" * 12))
     with pytest.raises(ValueError, match=r"x\.gz: .*bytes found; allowed: up to 512 MiB"):
         read_idx(path, 3)
@@ -539,12 +542,31 @@ def test_scores_are_finite_numbers(score: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("robot", [1]), ("sensor", {}), ("noise", 10**400), ("beams", 10**400), ("action", None)],
+    [
+        ("robot", [1]),
+        ("sensor", {}),
+        ("noise", 10**400),
+        ("beams", 10**400),
+        ("action", None),
+        ("dead_beams", 3),
+        ("dead_beams", "1"),
+        ("beams", True),
+        ("camera_rows", False),
+    ],
 )
 def test_settings_of_any_type_are_refused_in_a_sentence(name: str, value: Any) -> None:
     with pytest.raises(ValueError, match=f"^{name}[:=]") as refused:
         make_settings({name: value})
     assert len(str(refused.value)) < 200
+
+
+@pytest.mark.parametrize("mind", ["cnn-lsq-4b", "tdnn-insight"])
+def test_options_are_told_in_a_line(mind: str) -> None:
+    from neurobot.controllers import make_controller
+
+    with pytest.raises(ValueError, match=r"clock_hz='.*' found, a number") as refused:
+        make_controller(f"{mind}?clock_hz=%22a%5Cnb%5Cud800%22")
+    assert str(refused.value).isprintable()
 
 
 def test_json_of_any_depth_and_bytes_is_read_or_refused() -> None:
