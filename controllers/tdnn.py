@@ -7,7 +7,6 @@ sample: that is its latency. The machines were made by `scripts/train_tdnn.py`;
 """
 
 import math
-import reprlib
 from abc import abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar
@@ -15,6 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from neurobot.bounded import brief
 from neurobot.controllers import WEIGHTS
 from neurobot.controllers.samples import as_samples
 from neurobot.controllers.scorer import Scorer, codes_of, picture_of
@@ -51,7 +51,7 @@ class TdnnController(Scorer):
 
     def __init__(self, machine: str | None = None, clock_hz: float = CLOCK_HZ) -> None:
         if not isinstance(clock_hz, int | float) or not 0 < clock_hz < math.inf:
-            raise ValueError(f"clock_hz={reprlib.repr(clock_hz)} found, a number above 0 needed")
+            raise ValueError(f"clock_hz={brief(str(clock_hz))} found, a number above 0 needed")
         self.clock_hz = clock_hz
         self.machine = self.open(self.ours if machine is None else find_machine(machine))
         super().__init__(self.machine.net.output_scale)
