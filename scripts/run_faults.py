@@ -69,7 +69,7 @@ CAMPAIGNS: dict[str, tuple[int, list[Part]]] = {
         [Part(("cnn-cim-4b",), "share", (0.05, 0.1, 0.2, 0.4, 0.8), Faults(kind="vary"))],
     ),
     "configuration": (
-        6,
+        8,
         [
             Part(BRAINS, "rate", REGISTER_RATES, Faults(memory="configuration")),
             Part(("cnn-cim-4b",), "rate", RATES[:-1], Faults(memory="digital weights")),
@@ -84,7 +84,7 @@ CAMPAIGNS: dict[str, tuple[int, list[Part]]] = {
         ],
     ),
     "around": (
-        6,
+        8,
         [
             Part(DRIVERS, "share", (0.05, 0.1, 0.2, 0.4), Faults(memory="sensor", kind="dead")),
             Part(DRIVERS, "share", (0.05, 0.1, 0.2, 0.4), Faults(memory="sensor", kind="stuck")),

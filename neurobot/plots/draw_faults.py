@@ -73,7 +73,7 @@ def draw_sound(axes: Axes, rows: Sequence[Row], styles: Mapping[Line, Any]) -> N
     for row in rows:
         if not row["level"] and row["controller"] in colors:
             edge, color = axes.get_yaxis_transform(), colors[row["controller"]]
-            axes.plot(0.0, 100 * row["success_rate"], marker=0, markersize=9, clip_on=False,
+            axes.plot(0.0, 100 * row["success_rate"], marker=1, markersize=9, clip_on=False,
                       transform=edge, color=color)  # fmt: skip
 
 
