@@ -307,7 +307,7 @@ WRONG: tuple[tuple[tuple[str, ...], str], ...] = (
     (("plain.npz", "--rows", "0"), "plain.npz: "),
     (
         ("plain.npz", "--images", "nowhere.npz"),
-        "nowhere.npz: No such file or directory; needed:",
+        "nowhere.npz: no images and labels there: it cannot be read (No such file or directory);",
     ),
     (("plain.npz", "--images", "wide.npz"), "image: uint8 of shape (3, 9, 8, 1) found; allowed"),
     (("plain.npz", "--draws", "0"), "--draws 0, --seed 0 found; allowed: 1 or more, 0 or more"),
