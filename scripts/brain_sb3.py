@@ -1,7 +1,7 @@
 """A policy of Stable-Baselines3 as a brain: pip install 'neurobot[brains]'.
 
-Run, it trains a small one first; for another, `neurobot evaluate 'brain_sb3:Brain?file=mine.zip'`.
-Such a file holds code of Python's that runs as it is loaded: take your own only.
+Run, it trains a small one first; for another of your own (such a file can run code as it is loaded),
+`neurobot evaluate 'brain_sb3:Brain?file=mine.zip'`.
 """
 
 from typing import Any
