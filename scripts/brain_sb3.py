@@ -1,7 +1,6 @@
 """A policy of Stable-Baselines3 as a brain: pip install 'neurobot[brains]'.
 
-Run, it trains a small one first; for another of your own (such a file can run code as it is loaded),
-`neurobot evaluate 'brain_sb3:Brain?file=mine.zip'`.
+Run, it trains a small one first; for another, `neurobot evaluate 'brain_sb3:Brain?file=mine.zip'`.
 """
 
 from typing import Any
@@ -21,7 +20,7 @@ def train(steps: int = 20_000, file: str = FILE) -> None:
 
 
 class Brain:
-    """Takes the action that its policy finds best, by what that has learned to look at."""
+    """Takes the action that its policy finds best; a file of one may run code: your own only."""
 
     def __init__(self, file: str = FILE) -> None:
         self.policy = PPO.load(file, device="cpu")
