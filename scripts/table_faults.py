@@ -83,13 +83,18 @@ def half(row: Row, name: str, write: Callable[[float], str]) -> str:
     return write(row[name]) + interval(row, name, write)
 
 
+def fault(memory: str, kind: str, burst: int) -> str:
+    """Name a fault."""
+    return f"{memory}, {kind}" + (f", {burst} bits each" if burst > 1 else "")
+
+
 def level(value: float) -> str:
     return f"{value:.2g}"
 
 
 HALVES: Columns = {
     "brain": lambda row: row["controller"],
-    "fault": lambda row: f"{row['memory']}, {row['kind']}",
+    "fault": lambda row: fault(row["memory"], row["kind"], row["burst"]),
     "protection": lambda row: row["protection"],
     "sound": lambda row: percent(row["sound_rate"]),
     "half at": lambda row: f"{row['amount']} {half(row, 'half', level)}",
@@ -167,7 +172,7 @@ def print_levels(rows: Sequence[Row]) -> None:
             {"controller": name, "levels": {0.0: sound[topic, name], **levels}}
             for name, levels in brains.items()
         ]
-        what = f"{topic[0]}, {topic[1]}" + (f", {topic[2]} bits each" if topic[2] > 1 else "")
+        what = fault(*topic[:3])
         title = f"Success in %, {what} by {topic[-1]}, protection {guard}:"
         print_table(title, table, by_level(table))
 

@@ -160,16 +160,18 @@ def order(row: Row) -> tuple[float, str]:
     return at, row["controller"]
 
 
+def named(row: Row) -> str:
+    """Name what goes wrong."""
+    burst = f", {row['burst']} bits each" if row["burst"] > 1 else ""
+    return escape(f"{row['memory']}, {row['kind']}{burst}")
+
+
 def show_levels(console: Console, found: Findings) -> None:
     """Print a table for each brain and kind of fault."""
     for controller, rows in by_controller(found.levels).items():
         for topic in dict.fromkeys(topic_of(row) for row in rows):
             mine = [row for row in rows if topic_of(row) == topic]
-            burst = f", {mine[0]['burst']} bits each" if mine[0]["burst"] > 1 else ""
-            console.print(
-                f"[bold]{escape(controller)}[/]  {escape(mine[0]['memory'])}, "
-                f"{mine[0]['kind']}{burst}"
-            )
+            console.print(f"[bold]{escape(controller)}[/]  {named(mine[0])}")
             console.print(lay_out(mine, level_cells(mine[0])))
 
 
@@ -179,8 +181,8 @@ def show_halves(console: Console, found: Findings) -> None:
         mine = sorted((row for row in found.halves if topic_of(row) == topic), key=order)
         if mine[0]["amount"] == "count" and all(row["half"] is None for row in mine):
             continue
-        what = f"{mine[0]['memory']}, {mine[0]['kind']}: {mine[0]['amount']} at which"
-        console.print(f"[bold]{escape(what)} success is half, the first to die first[/]")
+        what = f"{named(mine[0])}: {mine[0]['amount']} at which success is half"
+        console.print(f"[bold]{what}, the first to die first[/]")
         console.print(lay_out(mine, HALF_CELLS))
 
 
