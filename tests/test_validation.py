@@ -196,7 +196,7 @@ def test_the_result_depends_on_the_seed_only(found: Validation, smaller: Any) ->
         (["--windows", "3"], "windows=3 must be 5 or more"),
         (["--seed", "-1"], "seed=-1 must be 0 or more"),
         (["--jobs", "0"], "jobs=0 must be 1 or more"),
-        (["--out", __file__], "File exists"),
+        (["--out", __file__], "a file found where a folder is needed"),
     ],
 )
 def test_bad_options_get_one_sentence(
