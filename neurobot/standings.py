@@ -175,8 +175,8 @@ def improvements(records: Sequence[Record]) -> Row:
 
     brains: their names; value, low, high: matrices of the probability that the brain of a row
     scores above that of a column (see `statistics.improvements`); difference, difference_low and
-    _high: of by how much, in the mean. Brains that have not yet met all worlds are left out; one alone
-    is compared with nobody.
+    _high: of by how much, in the mean. Brains that have not yet met all worlds are left out; one
+    alone is compared with nobody.
     """
     met = equals(records)
     if len(met) < 2:
