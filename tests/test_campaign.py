@@ -438,6 +438,12 @@ def run_command(*words: str) -> int:
 
 
 REFUSED = {
+    "--csv nowhere/x.csv: no folder nowhere found": (
+        *("vfh", "--memory", "sensor", "--share", "0.1", "--csv", "nowhere/x.csv"),
+    ),
+    "unknown suffix '.exe'": (
+        *("vfh", "--memory", "sensor", "--share", "0.1", "--plot", "x.exe"),
+    ),
     "one of them needed": ["poppins"],
     "allowed: above 0": ["poppins", "--rate", "0"],
     "CONTROLLER: none found": ["--rate", "1"],

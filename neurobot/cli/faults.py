@@ -221,6 +221,18 @@ def draw(args: argparse.Namespace, found: Findings) -> None:
         print(f"Written: {out} ({Path(out).stat().st_size / 1000:.0f} kB)")
 
 
+def check_targets(args: argparse.Namespace) -> None:
+    """Refuse what could not be written or drawn, before anything is driven."""
+    pictures = [out for out in (args.plot, args.loop_map, args.map) if out]
+    if pictures:
+        from neurobot.plots.figures import check_file
+
+        for out in pictures:
+            check_file(out)
+    if args.csv and not Path(args.csv).parent.is_dir():
+        raise ValueError(f"--csv {args.csv}: no folder {Path(args.csv).parent} found")
+
+
 def write_csv(path: str, rows: Sequence[dict[str, Any]]) -> None:
     """Write rows of the same keys."""
     with open(path, "w", newline="", encoding="utf-8") as file:
@@ -234,6 +246,7 @@ def run(args: argparse.Namespace) -> None:
     if args.list:
         list_memories(args)
         return
+    check_targets(args)
     runs = drive(args)
     with progress_bar("bits", bool(args.map) and not args.json) as progress:
         found = found_in(runs, args.cost_table, mapped=args.map is not None,
