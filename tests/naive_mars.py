@@ -4,7 +4,8 @@ Every count is made by going through what is counted. Nothing of `neurobot.mars`
 """
 
 from collections import Counter
-from itertools import product
+from collections.abc import Iterable, Iterator
+from itertools import islice, product
 from typing import Any, NamedTuple
 
 from neurobot.qnet import Add, Affine, Conv, MaxPool, Network, Requant, Scores, SumPool
@@ -88,22 +89,22 @@ def shortest_index(blocks: list[list[bool]]) -> tuple[str, int, str]:
     )
 
 
-def read_index(
-    digits: str, blocks: int, positions: int, code: str, gap_bits: int
-) -> list[list[bool]]:
-    """Which tiles an index says are kept, read digit by digit."""
-    at = 0
+def read_tiles(
+    digits: Iterator[str], blocks: Iterable[int], positions: int, code: str, gap_bits: int
+) -> Iterator[tuple[int, int]]:
+    """Where an index of some blocks puts one tile after the other, read digit by digit."""
 
     def take(count: int) -> int:
-        nonlocal at
-        at += count
-        return int(digits[at - count : at] or "0", 2)
+        word = "".join(islice(digits, count))
+        if len(word) < count:
+            raise EOFError
+        return int(word or "0", 2)
 
     if code == "bitmap":
-        return [[take(1) == 1 for _ in range(positions)] for _ in range(blocks)]
-    counts = [take(len(format(positions, "b"))) for _ in range(blocks)]
-    mask = [[False] * positions for _ in range(blocks)]
-    for block, count in zip(mask, counts, strict=True):
+        yield from ((b, p) for b in blocks for p in range(positions) if take(1))
+        return
+    counts = [(block, take(len(format(positions, "b")))) for block in blocks]
+    for block, count in counts:
         position = -1
         for _ in range(count):
             if code == "list":
@@ -112,8 +113,18 @@ def read_index(
                 while (gap := take(gap_bits)) == 2**gap_bits - 1:
                     position += gap
                 position += gap + 1
-            block[position] = True
-    assert at == len(digits), "digits are left"
+            yield block, position
+
+
+def read_index(
+    digits: str, blocks: int, positions: int, code: str, gap_bits: int
+) -> list[list[bool]]:
+    """Which tiles an index says are kept."""
+    left = iter(digits)
+    mask = [[False] * positions for _ in range(blocks)]
+    for block, position in read_tiles(left, range(blocks), positions, code, gap_bits):
+        mask[block][position] = True
+    assert next(left, None) is None, "digits are left"
     return mask
 
 

@@ -12,7 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from naive_faults import assert_same_maps, damage, damaged, run, upset, wrapped
 from naive_mars import Machine as Naive
-from naive_mars import deal, is_kept, write_index
+from naive_mars import deal, is_kept, read_tiles, write_index
 from numpy.typing import NDArray
 from qnets import codes, networks
 
@@ -58,35 +58,6 @@ def naive_of(machine: Machine) -> Naive:
 # Indices
 
 
-def pairs(
-    digits: str, blocks: list[int], positions: int, code: str, gap_bits: int
-) -> Iterator[tuple[int, int]]:
-    """Where an index of some blocks puts one tile after the other, read digit by digit."""
-    at = 0
-
-    def take(count: int) -> int:
-        nonlocal at
-        if at + count > len(digits):
-            raise EOFError
-        at += count
-        return int(digits[at - count : at] or "0", 2)
-
-    if code == "bitmap":
-        yield from ((b, p) for b in blocks for p in range(positions) if take(1))
-        return
-    counts = [take(len(format(positions, "b"))) for _ in blocks]
-    for block, count in zip(blocks, counts, strict=True):
-        position = -1
-        for _ in range(count):
-            if code == "list":
-                position = take(len(format(positions - 1, "b")) if positions > 1 else 0)
-            else:
-                while (gap := take(gap_bits)) == 2**gap_bits - 1:
-                    position += gap
-                position += gap + 1
-            yield block, position
-
-
 def naive_places(
     digits: str, blocks: list[int], positions: int, code: str, gap_bits: int, tiles: int
 ) -> list[tuple[int, int] | None]:
@@ -95,7 +66,7 @@ def naive_places(
     with suppress(EOFError):
         found.extend(
             pair if pair[1] < positions else None
-            for pair in pairs(digits, blocks, positions, code, gap_bits)
+            for pair in read_tiles(iter(digits), blocks, positions, code, gap_bits)
         )
     return [*found, *[None] * tiles][:tiles]
 

@@ -1,7 +1,7 @@
 """What a fault does when its time has come: in a memory, to the sensor, to the chip's time."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -280,22 +280,20 @@ class Spikes(Drawn):
 class BrownOuts(Drawn):
     """The supply sags, and the clock is slower for a while."""
 
-    met = 0  # so many are counted, or went by between two decisions
+    def begin(self, limit_s: float, seed: int) -> None:
+        """Draw the brown-outs of an episode."""
+        super().begin(limit_s, seed)
+        self.met = 0  # so many are counted, or went by between two decisions
 
     def meet(self, now_us: int, observation: Observation) -> Observation:
         """Slow the clock of a decision that begins while the supply is low."""
         self.due(now_us)
         over_us = now_us - round(self.faults.size_s * US)
         first = int(np.searchsorted(self.drawn.time, over_us, "right"))
-        self.felt += self.done - max(first, min(self.met, self.done))
+        self.felt += self.done - max(first, self.met)
         self.met = self.done
         self.slowdown = 1.0 / self.faults.factor if first < self.done else 1.0
         return observation
-
-    def begin(self, limit_s: float, seed: int) -> None:
-        """Draw the brown-outs of an episode."""
-        super().begin(limit_s, seed)
-        self.met = 0
 
 
 def make_trouble(
@@ -305,14 +303,12 @@ def make_trouble(
 
     clock_hz: of the chip, where it is not the controller's own.
     """
-    around: Mapping[str, Any] = {
-        SENSOR: lambda: Blindness(faults, world),
-        LATENCY: lambda: Spikes(faults, 1),
-        CLOCK: lambda: BrownOuts(faults, 1),
-    }
-    if faults.around:
-        trouble: Trouble = around[faults.memory]()
-        return trouble
+    if faults.memory == SENSOR:
+        return Blindness(faults, world)
+    if faults.memory == LATENCY:
+        return Spikes(faults, 1)
+    if faults.memory == CLOCK:
+        return BrownOuts(faults, 1)
     substrate = find_substrate(controller, world)
     parts = parts_of(substrate, faults.memory)
     if faults.kind == VARY:

@@ -85,6 +85,6 @@ def draw_bits(
         axes.set_title(name)
     for axes in panels[len(shown) :]:
         axes.set_visible(False)
-    figure.colorbar(image, ax=panels, label=what, fraction=0.03, pad=0.01,
+    figure.colorbar(image, ax=panels, label=what.replace(", ", ",\n"), fraction=0.03, pad=0.01,
                     format=lambda value, _: f"{100 * value:.0f} %")  # fmt: skip
     figure.suptitle(title)
